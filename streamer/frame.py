@@ -1,0 +1,58 @@
+"""What travels between the stages: images, landmarks and motions, each with the instant of its capture."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+Image = NDArray[np.uint8]
+"""(H, W, 3) RGB, C-contiguous."""
+
+Landmarks = NDArray[np.float32]
+"""(478, 3) MediaPipe face points: x right and y down in pixels of the image they were found in, z away from
+the camera in the scale of x."""
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Timed(Generic[T]):
+    """A value on its way, with its number and the monotonic instant its image was captured."""
+
+    value: T
+    seq: int
+    captured_ns: int
+
+    def carry(self, value: U) -> "Timed[U]":
+        """The same frame, one stage later."""
+        return Timed(value, self.seq, self.captured_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How the portrait moves in one frame, in the portrait's own units. It holds no pixel of the driver.
+
+    Lengths are in face widths of the portrait, in its canonical head frame (x to the picture's right, y down,
+    z away from the viewer). Left and right are those of the picture.
+    """
+
+    rotation: Array
+    """(3, 3) turn of the head relative to the portrait's own pose, about its neck."""
+    translation: Array
+    """(2,) shift of the head in the picture, in face widths."""
+    scale: float
+    """Size of the head relative to the portrait's own."""
+    deltas: Array
+    """(468, 3) displacement of each face point from the portrait's neutral face."""
+    openness: Array
+    """(2,) lids of the left and right eye: 0 shut, 1 as open as the driver's neutral, above 1 wide."""
+    gaze: Array
+    """(2,) shift of the irises from straight ahead, in half eye widths, x right and y down."""
+    aperture: float
+    """Distance of the inner lips at their middle, in mouth widths; exactly 0 when the lips touch."""
+    jaw: float
+    """Drop of the lower jaw, in face widths."""
