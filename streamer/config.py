@@ -1,26 +1,60 @@
 """Every setting, its default and its bounds, once. Parsed once into frozen values."""
 
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 
 from streamer.clock import MS, Budget
 from streamer.errors import ConfigError
+from streamer.yamltext import as_text, parse
+
+_LARGEST = 64 * 1024
+"""Bytes a settings file may have."""
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_empty(cls, data: object) -> object:
+        return {} if data is None else data
+
+
+def _rising(band: tuple[float, float]) -> tuple[float, float]:
+    if band[0] > band[1]:
+        raise ValueError(
+            f"the first figure ({band[0]:g}) must not be above the second ({band[1]:g})"
+        )
+    return band
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
+
+
+Degrees = Annotated[float, Field(ge=0, le=90)]
+Band = Annotated[tuple[Degrees, Degrees], BeforeValidator(_as_tuple), AfterValidator(_rising)]
 
 
 class CameraConfig(_Section):
     """Where the driver's images come from."""
 
     kind: Literal["replay"] = "replay"
-    clip: str = Field(default="demo")
+    clip: str = "demo"
     loop: bool = False
 
 
@@ -45,11 +79,14 @@ class GainsConfig(_Section):
 
 
 class LimitsConfig(_Section):
-    """Where a flat picture would break: motion is followed up to the first figure and never passes the second."""
+    """Where a flat picture would break.
 
-    yaw_deg: tuple[float, float] = (20.0, 30.0)
-    pitch_deg: tuple[float, float] = (12.0, 18.0)
-    roll_deg: tuple[float, float] = (25.0, 35.0)
+    Motion is followed up to the first figure and never passes the second.
+    """
+
+    yaw_deg: Band = (20.0, 30.0)
+    pitch_deg: Band = (12.0, 18.0)
+    roll_deg: Band = (25.0, 35.0)
     scale: float = Field(default=0.1, ge=0, le=0.5)
 
 
@@ -74,6 +111,7 @@ class SinkConfig(_Section):
 
     kind: Literal["file", "null"] = "file"
     path: str = "vivant.mp4"
+    fps: int = Field(default=30, ge=1, le=240)
 
 
 class LatencyConfig(_Section):
@@ -84,6 +122,15 @@ class LatencyConfig(_Section):
     retarget_ms: float = Field(default=1, ge=0, le=10_000)
     generate_ms: float = Field(default=20, ge=0, le=10_000)
     sink_ms: float = Field(default=4, ge=0, le=10_000)
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> Self:
+        stages = self.track_ms + self.retarget_ms + self.generate_ms + self.sink_ms
+        if stages > self.budget_ms:
+            raise ValueError(
+                f"the stages together ({stages:g} ms) exceed budget_ms ({self.budget_ms:g})"
+            )
+        return self
 
     def budget(self) -> Budget:
         """The same in nanoseconds, in path order."""
@@ -106,3 +153,115 @@ class Config(_Section):
     generator: GeneratorConfig = GeneratorConfig()
     sink: SinkConfig = SinkConfig()
     latency: LatencyConfig = LatencyConfig()
+
+
+def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Config:
+    """The settings of a YAML file, `section.key=value` overrides on top, defaults for the rest."""
+    data = {} if path is None else _read(path)
+    overridden = [_override(data, text) for text in overrides]
+    return _checked(data, "--set" if path is None else path.name, overridden)
+
+
+def with_values(config: Config, values: Mapping[str, object]) -> Config:
+    """The settings with other values, by dotted key: what a command's own options change."""
+    data = config.model_dump()
+    for key, value in values.items():
+        _assign(data, key, value)
+    return _checked(data, "settings", [])
+
+
+def as_yaml(config: Config) -> str:
+    """The settings as a YAML file."""
+    return as_text(config.model_dump(mode="json"))
+
+
+def keys(section: type[BaseModel] = Config) -> Iterator[str]:
+    """Every key there is, dotted, in order."""
+    for name, field in section.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from (f"{name}.{key}" for key in keys(kind))
+        else:
+            yield name
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(text) > _LARGEST:
+        raise ConfigError(
+            f"{path.name}: larger than {_LARGEST // 1024} KiB; is it a settings file?"
+        )
+    data = parse(text, path.name)
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path.name}: must be sections with keys, as in config.yaml")
+    return cast("dict[str, Any]", data)
+
+
+def _override(data: dict[str, Any], text: str) -> str:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise ConfigError(f"--set {text}: write it as section.key=value")
+    _assign(data, key, parse(value, f"--set {key}"))
+    return key
+
+
+def _assign(data: dict[str, Any], key: str, value: object) -> None:
+    *sections, name = key.split(".")
+    for section in sections:
+        inner = data.get(section)
+        if not isinstance(inner, dict):
+            inner = data[section] = {}
+        data = cast("dict[str, Any]", inner)
+    data[name] = value
+
+
+def _checked(data: dict[str, Any], source: str, overridden: Sequence[str]) -> Config:
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(part for part in first["loc"] if isinstance(part, str))
+        where = "--set" if any(_overlap(key, other) for other in overridden) else source
+        raise ConfigError(": ".join(filter(None, (where, key, _problem(key, first))))) from None
+
+
+def _overlap(key: str, other: str) -> bool:
+    """Whether one is the other or a section of it."""
+    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
+
+
+def _problem(key: str, error: ErrorDetails) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            return f"no such key; {_advice(key)}"
+        case "invalid_key":
+            return f"keys are words, not {error['input']!r}"
+        case "model_type":
+            return "must be a section with keys of its own"
+        case "missing" | "tuple_type" | "too_long":
+            return "must be two figures, as in [20, 30]"
+        case "value_error":
+            return error["msg"].removeprefix("Value error, ")
+        case _:
+            text = error["msg"].replace("Input should be", "must be")
+            return f"{text}, not {reprlib.repr(error['input'])}"
+
+
+def _advice(key: str) -> str:
+    """What was meant by an unknown key: the nearest beside it, or its namesake elsewhere."""
+    section, dot, name = key.rpartition(".")
+    model: Any = Config
+    for part in section.split(".") if section else ():
+        model = model.model_fields[part].annotation
+    beside = list(model.model_fields)
+    if near := get_close_matches(name, beside, 1):
+        return f"did you mean {section}{dot}{near[0]}?"
+    if elsewhere := [known for known in keys() if known.rpartition(".")[2] == name]:
+        return f"did you mean {elsewhere[0]}?"
+    return f"{section or 'the top level'} has {', '.join(beside)}"

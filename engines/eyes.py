@@ -1,0 +1,184 @@
+"""The eyeball under the lids: white and iris taken from the picture, completed where the lids hide them."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from engines.geometry import Array, Eye
+from engines.layers import Image, Mask, inset_mask, polygon_mask, pushed, smooth_closed
+
+_MARGIN = 0.55
+"""Border of the patch around the eye, in eye widths."""
+_RIM = 1.1
+"""Size of the iris with its soft rim over the radius the landmarks give."""
+_WHITE_FROM = 1.3
+"""Distance from the iris' centre, in radii, from which the white is trusted."""
+_MIN_WHITE_PX = 12
+
+
+@dataclass(frozen=True, slots=True)
+class EyeLayer:
+    """One eyeball, cut from the picture. Patch coordinates are picture pixels minus `origin`."""
+
+    origin: Array
+    """(2,) place of the patch in the picture, px"""
+    white: Image
+    """(h, w, 3) the eyeball without iris"""
+    iris: Image
+    """(h, w, 4) the whole iris, premultiplied, where it is in the picture"""
+    glint: Image
+    """(h, w, 3) the light's reflection: added, stays where it is when the iris moves"""
+    corners: Array
+    """(2, 2) left and right corner of the eye in the picture, px"""
+    radius: float
+    """of the iris, px"""
+
+
+def eye_layer(picture: Image, landmarks: Array, eye: Eye) -> EyeLayer:
+    """Take one eye (see `engines.geometry.eyes`) out of a picture whose face points (478, 3) are in pixels."""
+    contour = landmarks[eye.contour, :2]
+    corners = landmarks[eye.corners, :2]
+    corners = corners[np.argsort(corners[:, 0])]
+    width = float(np.linalg.norm(corners[1] - corners[0]))
+    margin = _MARGIN * width + 2
+    low = np.floor(contour.min(0) - margin).astype(int)
+    high = np.ceil(contour.max(0) + margin).astype(int)
+    low = np.clip(low, 0, [picture.shape[1] - 2, picture.shape[0] - 2])
+    high = np.clip(high, low + 2, [picture.shape[1], picture.shape[0]])
+    patch = picture[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+    shape = (patch.shape[0], patch.shape[1])
+    open_part = polygon_mask(smooth_closed(contour - low), shape)
+    visible = cv2.erode(open_part, np.ones((3, 3), np.uint8))
+    centre = landmarks[eye.iris, :2] - low
+    rim = landmarks[eye.iris + 1 : eye.iris + 5, :2] - landmarks[eye.iris, :2]
+    radius = max(float(np.linalg.norm(rim, axis=1).mean()), 1.0)
+    radius = _iris_radius(patch, visible, centre, radius)
+    disc = _disc(shape, centre, radius * _RIM, soft=max(1.0, radius * 0.16))
+    white = _white(patch, visible, _disc(shape, centre, radius * _WHITE_FROM, soft=1.0))
+    whole, glint = _iris(patch, visible, centre, radius)
+    premultiplied = np.dstack([whole * disc[..., None], disc * 255])
+    return EyeLayer(
+        origin=low.astype(np.float32),
+        white=_bytes(white),
+        iris=_bytes(premultiplied),
+        glint=_bytes(glint * (disc * visible)[..., None]),
+        corners=corners.astype(np.float32),
+        radius=radius,
+    )
+
+
+def _bytes(values: Array) -> Image:
+    return np.clip(values + 0.5, 0, 255).astype(np.uint8)
+
+
+def _disc(shape: tuple[int, int], centre: Array, radius: float, soft: float) -> Mask:
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    away = np.hypot(x - centre[0], y - centre[1])
+    return np.clip((radius - away) / soft, 0, 1).astype(np.float32)
+
+
+def _iris_radius(patch: Array, visible: Mask, centre: Array, guess: float) -> float:
+    """Where the iris really ends: the landmarks' circle is often too small. Looks left and right, where no lid hides it."""
+    y, x = np.mgrid[: patch.shape[0], : patch.shape[1]].astype(np.float32)
+    dx, dy = x - centre[0], y - centre[1]
+    away = np.hypot(dx, dy)
+    seen = (visible > 0.5) & (np.abs(dx) > 0.6 * away)
+    grey = patch.mean(2)
+
+    def ring(radius: float) -> float:
+        inside = seen & (np.abs(away - radius) < 0.12 * guess + 0.5)
+        return float(np.median(grey[inside])) if inside.sum() > 4 else float("nan")
+
+    radii = guess * np.linspace(0.85, 1.5, 14)
+    rise = np.array([ring(r + 0.15 * guess) - ring(r - 0.15 * guess) for r in radii])
+    if not np.isfinite(rise).any() or np.nanmax(rise) < 8:
+        return guess
+    return float(radii[int(np.nanargmax(rise))])
+
+
+def _white(patch: Array, visible: Mask, beyond: Mask) -> Array:
+    """The eyeball's white, continued under iris and lids."""
+    seen = np.where((visible > 0.9) & (beyond <= 0), 1.0, 0.0).astype(np.float32)
+    if seen.sum() < _MIN_WHITE_PX:
+        inside = patch[visible > 0.5]
+        if len(inside) == 0:
+            inside = patch.reshape(-1, 3)
+        level = np.percentile(inside, 85, axis=0)
+        return np.broadcast_to(level, patch.shape).astype(np.float32).copy()
+    filled = pushed(patch, seen)
+    soft = cv2.GaussianBlur(filled, (0, 0), 1.5)
+    own = cv2.GaussianBlur(seen, (0, 0), 0.8)[..., None] * seen[..., None]
+    return soft + (filled - soft) * own
+
+
+def _iris(patch: Array, visible: Mask, centre: Array, radius: float) -> tuple[Array, Array]:
+    """The iris completed around its centre, and the reflection that lay on it."""
+    y, x = np.mgrid[: patch.shape[0], : patch.shape[1]].astype(np.float32)
+    away = np.hypot(x - centre[0], y - centre[1]) / radius
+    rings = np.minimum((away * 10).astype(int), 12)
+    usable = (visible > 0.9) & (away < 1.3)
+    profile = np.zeros((13, 3), np.float32)
+    known = np.zeros(13, bool)
+    for ring in range(13):
+        pixels = patch[usable & (rings == ring)]
+        if len(pixels) >= 3:
+            profile[ring], known[ring] = np.percentile(pixels, 35, axis=0), True
+    if not known.any():
+        return patch.copy(), np.zeros_like(patch)
+    index = np.flatnonzero(known)
+    for channel in range(3):
+        profile[:, channel] = np.interp(np.arange(13), index, profile[index, channel])
+    at = np.clip(away * 10 - 0.5, 0, 12)
+    lower = np.floor(at).astype(int)
+    part = (at - lower)[..., None]
+    around = profile[lower] * (1 - part) + profile[np.minimum(lower + 1, 12)] * part
+    brighter = (patch - around).mean(2)
+    lit = usable & (brighter > 35) & (away < 0.95)
+    lit_soft = cv2.GaussianBlur(lit.astype(np.float32), (0, 0), 0.8)[..., None]
+    glint = np.clip(patch - around, 0, 255) * lit_soft
+    seen = cv2.GaussianBlur((visible > 0.9).astype(np.float32), (0, 0), 0.8)[..., None]
+    own = np.where(lit_soft > 0, patch - glint, patch)
+    return around + (own - around) * np.minimum(seen * 1.3 - 0.3, 1).clip(0), glint
+
+
+def draw_eye(
+    target: Image, layer: EyeLayer, contour: Array, corners: Array, gaze: Array, darken: float, blur: float
+) -> None:
+    """Draw the eyeball into `target` inside the lid line `contour` (N, 2), the corners at `corners` (2, 2), in px.
+
+    `gaze` (2,) shifts the iris by this many half eye widths; `darken` 0-1 is the lid's shadow, `blur` the picture's (px).
+    """
+    line = smooth_closed(contour, 3)
+    low = np.floor(line.min(0)).astype(int) - 2
+    high = np.ceil(line.max(0)).astype(int) + 3
+    low = np.clip(low, 0, [target.shape[1], target.shape[0]])
+    high = np.clip(high, 0, [target.shape[1], target.shape[0]])
+    if (high - low).min() < 2:
+        return
+    size = (int(high[0] - low[0]), int(high[1] - low[1]))
+    mask = inset_mask(line - low, (size[1], size[0]), blur)[..., None]
+    axis, own = corners[1] - corners[0], layer.corners[1] - layer.corners[0]
+    ratio = complex(*axis) / complex(*own)
+    turn = np.array([[ratio.real, -ratio.imag], [ratio.imag, ratio.real]], np.float32)
+    middle, own_middle = corners.mean(0), layer.corners.mean(0)
+    shift = middle - low - turn @ (own_middle - layer.origin)
+    still = np.column_stack([turn, shift])
+    half = float(np.linalg.norm(axis)) / 2
+    along = axis / (2 * half)
+    moved = still.copy()
+    moved[:, 2] += half * (gaze[0] * along + gaze[1] * np.array([-along[1], along[0]]))
+    white = _warped(layer.white, still, size).astype(np.float32)
+    iris = _warped(layer.iris, moved, size, border=cv2.BORDER_CONSTANT).astype(np.float32)
+    glint = _warped(layer.glint, still, size, border=cv2.BORDER_CONSTANT).astype(np.float32)
+    cover = iris[..., 3:] / 255
+    ball = white * (1 - cover) + iris[..., :3] + glint * cover
+    if darken > 0:
+        ball *= 1 - darken
+    part = target[low[1] : high[1], low[0] : high[0]]
+    part[:] = np.clip(part + (ball - part) * mask + 0.5, 0, 255).astype(np.uint8)
+
+
+def _warped(image: Image, matrix: Array, size: tuple[int, int], border: int = cv2.BORDER_REPLICATE) -> Image:
+    warped = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=border)
+    return np.asarray(warped, np.uint8)

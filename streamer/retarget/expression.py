@@ -1,0 +1,148 @@
+"""The driver's expression in the portrait's own proportions: displacements by region, eyes, gaze, lips, jaw."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engines.features import closed_lips
+from engines.geometry import POINTS, canonical
+from streamer.config import GainsConfig
+from streamer.frame import Array
+from streamer.retarget.calibration import Calibration
+from streamer.retarget.pose import soft_limit
+from streamer.retarget.measure import eye_ratio, gaze_of, lip_gap, proportions
+
+_CENTRES = {
+    "mouth": ((0.0, 0.31), (0.26, 0.13)),
+    "jaw": ((0.0, 0.56), (0.34, 0.12)),
+    "brows": ((0.0, -0.24), (0.42, 0.11)),
+    "eyes": ((0.0, -0.09), (0.42, 0.08)),
+}
+"""Middle and reach of each region on the canonical face (x, y in face widths); the rest is cheeks and nose."""
+
+_WINK = 0.35
+"""Difference in openness beyond which the eyes are believed to differ."""
+_WINK_FRAMES = 3
+_SNAP_SHUT, _RELEASE = 0.12, 0.20
+_GAZE_LIMIT = np.array([0.55, 0.35], np.float32)
+_GAZE_HELD_BELOW = 0.3
+_NEAR_EYE_ONLY_DEG = 20.0
+_BROW_LIMIT = 0.35
+_APERTURE_LIMIT = 0.55
+_SMILE_LIMIT = 0.18
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """What a face does, apart from where the head is (fields as in `Motion`)."""
+
+    deltas: Array
+    openness: Array
+    gaze: Array
+    aperture: float
+    jaw: float
+
+
+def region_masks() -> dict[str, Array]:
+    """(468,) share of each region in each point; they add up to 1. The last one is "cheeks"."""
+    flat = canonical().points[:, :2]
+    raw: dict[str, Array] = {}
+    for name, (centre, reach) in _CENTRES.items():
+        away = (flat - np.array(centre, np.float32)) / np.array(reach, np.float32)
+        away[:, 0] = np.where(np.abs(flat[:, 0]) < reach[0], away[:, 0] * 0.6, away[:, 0])
+        raw[name] = np.exp(-(np.sum(away**2, 1) ** 2)).astype(np.float32)
+    raw["cheeks"] = np.full(POINTS, 0.15, np.float32)
+    total = np.sum(list(raw.values()), 0)
+    return {name: (mask / total).astype(np.float32) for name, mask in raw.items()}
+
+
+class Expressions:
+    """Reads expressions of one driver for one portrait. Holds the hysteresis of lids and lips."""
+
+    def __init__(self, portrait_points: Array, gains: GainsConfig) -> None:
+        self._gains = gains
+        self._portrait = proportions(portrait_points)
+        self._masks = region_masks()
+        self._shut = np.zeros(2, bool)
+        self._apart = False
+        self._winking = 0
+        self._gaze = np.zeros(2, np.float32)
+
+    def read(self, points: Array, yaw_deg: float, calibration: Calibration) -> Expression:
+        """The expression of a driver's face (478, 3) in the head frame, seen at `yaw_deg`."""
+        openness = self._openness(points, yaw_deg, calibration)
+        deltas = self._deltas(points, calibration)
+        return Expression(
+            deltas=deltas,
+            openness=openness,
+            gaze=self._gaze_of(points, openness, calibration),
+            aperture=self._aperture(points, calibration),
+            jaw=float(deltas[152, 1] - deltas[2, 1]),
+        )
+
+    def _deltas(self, points: Array, calibration: Calibration) -> Array:
+        driver, portrait, gains = proportions(calibration.points), self._portrait, self._gains
+        face = portrait.face / driver.face
+        height = portrait.height / driver.height
+        lower = portrait.lower_face / driver.lower_face
+        mouth = portrait.mouth / driver.mouth
+        factors = {
+            "mouth": (gains.mouth * mouth, gains.mouth * lower, gains.mouth * face),
+            "jaw": (gains.jaw * face, gains.jaw * lower, gains.jaw * face),
+            "brows": (gains.brows * face, gains.brows * portrait.brow / driver.brow, gains.brows * face),
+            "eyes": (gains.eyes * face, gains.eyes * height, gains.eyes * face),
+            "cheeks": (gains.cheeks * face, gains.cheeks * height, gains.cheeks * face),
+        }
+        scale = sum(
+            (self._masks[name][:, None] * np.array(row, np.float32) for name, row in factors.items()),
+            np.zeros((POINTS, 3), np.float32),
+        )
+        deltas = (points[:POINTS] - closed_lips(calibration.points[:POINTS])) * scale
+        return self._limited(deltas)
+
+    def _limited(self, deltas: Array) -> Array:
+        """Bend what no face does: brows beyond a third of their distance, smiles beyond what a picture bears."""
+        brow = _BROW_LIMIT * self._portrait.brow
+        mask = self._masks["brows"]
+        bent = brow * np.tanh(deltas[:, 1] / brow)
+        deltas[:, 1] += np.where(np.abs(deltas[:, 1]) > 0.6 * brow, mask * (bent - deltas[:, 1]), 0)
+        size = np.linalg.norm(deltas[:, :2], axis=1, keepdims=True)
+        room = 2 * _SMILE_LIMIT
+        over = np.maximum(size - _SMILE_LIMIT, 0)
+        allowed = np.minimum(size, _SMILE_LIMIT) + room * np.tanh(over / room)
+        deltas[:, :2] *= allowed / np.maximum(size, 1e-6)
+        return deltas
+
+    def _openness(self, points: Array, yaw_deg: float, calibration: Calibration) -> Array:
+        ratio = eye_ratio(points)
+        shut, opened = calibration.eye_shut, calibration.eye_open
+        wide = ratio / np.maximum(opened, 1e-3)
+        value = np.where(wide > 1, wide, (ratio - shut) / np.maximum(opened - shut, 1e-3))
+        value = np.clip(value, 0, 1.6)
+        if abs(yaw_deg) > _NEAR_EYE_ONLY_DEG:
+            value[:] = value[1] if yaw_deg > 0 else value[0]
+        self._winking = self._winking + 1 if abs(value[0] - value[1]) > _WINK else 0
+        if self._winking < _WINK_FRAMES:
+            value[:] = value.mean()
+        self._shut = np.where(self._shut, value < _RELEASE, value < _SNAP_SHUT)
+        eased = 1 + (value - 1) * self._gains.eyes
+        return np.where(self._shut, 0, np.clip(eased, 0, 1.6)).astype(np.float32)
+
+    def _gaze_of(self, points: Array, openness: Array, calibration: Calibration) -> Array:
+        if openness.max() >= _GAZE_HELD_BELOW:
+            gaze = (gaze_of(points) - calibration.gaze) * self._gains.gaze
+            self._gaze = (_GAZE_LIMIT * np.tanh(gaze / _GAZE_LIMIT)).astype(np.float32)
+        return self._gaze
+
+    def _aperture(self, points: Array, calibration: Calibration) -> float:
+        """Lip distance in mouth widths of the portrait: 0 on contact, true beyond twice that distance."""
+        gap, touch = lip_gap(points), calibration.lips_touch
+        self._apart = gap > (touch if self._apart else 1.4 * touch)
+        if not self._apart:
+            return 0.0
+        opening = min(1.0, (gap - touch) / touch)
+        driver = proportions(calibration.points)
+        width = float(np.linalg.norm(points[61] - points[291]))
+        ratio = self._portrait.lower_face / driver.lower_face / self._portrait.mouth
+        wide = gap * opening * width * ratio * self._gains.mouth
+        return soft_limit(wide, 0.6 * _APERTURE_LIMIT, _APERTURE_LIMIT)

@@ -1,0 +1,1 @@
+"""What tools/evaluate.py is made of: the clips, the baselines, the protocols and the report."""
