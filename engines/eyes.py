@@ -143,7 +143,13 @@ def _iris(patch: Array, visible: Mask, centre: Array, radius: float) -> tuple[Ar
 
 
 def draw_eye(
-    target: Image, layer: EyeLayer, contour: Array, corners: Array, gaze: Array, darken: float, blur: float
+    target: Image,
+    layer: EyeLayer,
+    contour: Array,
+    corners: Array,
+    gaze: Array,
+    darken: float,
+    blur: float,
 ) -> None:
     """Draw the eyeball into `target` inside the lid line `contour` (N, 2), the corners at `corners` (2, 2), in px.
 
@@ -179,6 +185,8 @@ def draw_eye(
     part[:] = np.clip(part + (ball - part) * mask + 0.5, 0, 255).astype(np.uint8)
 
 
-def _warped(image: Image, matrix: Array, size: tuple[int, int], border: int = cv2.BORDER_REPLICATE) -> Image:
+def _warped(
+    image: Image, matrix: Array, size: tuple[int, int], border: int = cv2.BORDER_REPLICATE
+) -> Image:
     warped = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=border)
     return np.asarray(warped, np.uint8)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from engines.geometry import POINTS, Array, Index, Pose, canonical
+from engines.geometry import POINTS, Array, Index, Pose, canonical, euler_deg
 from engines.layers import Image, pushed
 from engines.mesh import Mesh
 from engines.raster import rasterise
@@ -17,6 +17,10 @@ _GAIN = 0.15, 0.4
 """How much better the other half must be seen, in the same measure."""
 _REST = 0.03
 """How far skin may reach beyond the outline of its landmarks, in face widths."""
+_BORDER = 0.15
+"""How far beyond the picture's border there is something to show, in its longer side."""
+_TURNED_DEG = 8.0, 14.0
+"""Turn of the head in the photo up to which nothing is hidden, and from which the rules above hold fully."""
 _LIGHT = 0.4
 """Greatest logarithm of the difference in brightness between the halves that is believed."""
 
@@ -52,28 +56,34 @@ def atlas(texture: Image, uv: Array, mesh: Mesh, pose: Pose) -> Atlas:
     skin[-len(face_mesh().skin) :] = True
     outer = ~skin
     outer[: mesh.holes] = False
-    drawn = Atlas(sheet, full, uv, np.arange(count, dtype=np.int32), mesh.triangles.copy())
+    drawn = Atlas(sheet, full, uv + starts[0], np.arange(count, dtype=np.int32), mesh.triangles.copy())
     drawn = _redirected(drawn, outer, uv + starts[1])
     turned = skin & (hidden[mesh.triangles] > 0).any(1)
     return _redirected(drawn, turned, places + starts[2])
 
 
 def _stacked(images: list[Image]) -> tuple[Image, list[Array]]:
-    """One image with all of them below each other, and where each begins (x, y)."""
-    gap = 8
-    width = max(image.shape[1] for image in images)
-    height = sum(image.shape[0] + gap for image in images)
-    sheet = np.zeros((height, width, 4), np.uint8)
+    """One image with all of them below each other, and where each begins (x, y).
+
+    Each goes on beyond its border as its own mirror image, for what a turn of the head brings in from there.
+    """
+    margin = round(_BORDER * max(images[0].shape[:2]))
+    width = max(image.shape[1] for image in images) + 2 * margin
+    rows: list[Image] = []
     starts: list[Array] = []
     y = 0
     for image in images:
-        sheet[y : y + image.shape[0], : image.shape[1]] = image
-        starts.append(np.array([0, y], np.float32))
-        y += image.shape[0] + gap
-    return sheet, starts
+        starts.append(np.array([margin, y + margin], np.float32))
+        right = width - image.shape[1] - margin
+        border = (margin, margin, margin, right)
+        rows.append(np.asarray(cv2.copyMakeBorder(image, *border, cv2.BORDER_REFLECT), np.uint8))
+        y += rows[-1].shape[0]
+    return np.concatenate(rows), starts
 
 
-def _redirected(drawn: Atlas, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]], places: Array) -> Atlas:
+def _redirected(
+    drawn: Atlas, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]], places: Array
+) -> Atlas:
     """The chosen triangles take their colours from `places` (V, 2) instead; their vertices are doubled."""
     again = np.unique(drawn.triangles[chosen])
     number = np.full(len(places), -1, np.int32)
@@ -137,7 +147,8 @@ def _hidden(mesh: Mesh, pose: Pose) -> Array:
     facing = -normals[:, 2] / np.maximum(np.linalg.norm(normals, axis=1), 1e-9)
     facing *= np.sign(np.median(facing))
     other = _mirrored(facing[:POINTS].astype(np.float32))
-    hidden = (1 - _step(facing, *_SEEN)) * _step(other - facing, *_GAIN)
+    turned = _step(np.float32(abs(euler_deg(pose.rotation)[0])), *_TURNED_DEG)
+    hidden = turned * (1 - _step(facing, *_SEEN)) * _step(other - facing, *_GAIN)
     return np.concatenate([hidden, np.zeros(len(mesh.points) - len(points), np.float32)])
 
 
@@ -153,7 +164,14 @@ def _unfolded(texture: Image, uv: Array, mesh: Mesh, hidden: Array) -> tuple[Ima
 
     def drawn(attribute: Array) -> Array:
         out = np.zeros((1, size[1], size[0], 2), np.float32)
-        rasterise(np.ascontiguousarray(vertices), skin, attribute, 0, out, np.zeros(out.shape[1:3], np.float32))
+        rasterise(
+            np.ascontiguousarray(vertices),
+            skin,
+            attribute,
+            0,
+            out,
+            np.zeros(out.shape[1:3], np.float32),
+        )
         return out[0]
 
     def sampled(attribute: Array) -> Array:

@@ -65,7 +65,9 @@ def build_mesh(face: Array, pose: Pose, size: tuple[int, int], proxy: Proxy | No
     frame = _Frame(outline, pose, proxy)
     depth = frame.depth(grid, inner[fine.oval, 2])
     outer = _to_head(grid, depth, pose)
-    follow = _follow(inner.shape[0], fine.oval, around, outer_triangles, grid, flat, pose.scale * proxy.reach)
+    follow = _follow(
+        inner.shape[0], fine.oval, around, outer_triangles, grid, flat, pose.scale * proxy.reach
+    )
     return Mesh(
         points=np.concatenate([inner, outer]),
         triangles=np.concatenate([fine.holes, outer_triangles, fine.skin]),
@@ -111,7 +113,9 @@ def _grid(outline: Array, size: tuple[int, int], face_px: float) -> Array:
     return np.concatenate([*points, border]).astype(np.float32)
 
 
-def _inside(points: Array, outline: Array, _middle: Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _inside(
+    points: Array, outline: Array, _middle: Array
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which points lie inside a closed polygon (even-odd rule)."""
     x, y = points[:, 0], points[:, 1]
     inside = np.zeros(len(points), bool)
@@ -122,9 +126,7 @@ def _inside(points: Array, outline: Array, _middle: Array) -> np.ndarray[tuple[i
     return inside
 
 
-def _triangulate(
-    oval: Index, inner: int, outline: Array, grid: Array
-) -> tuple[Index, Index]:
+def _triangulate(oval: Index, inner: int, outline: Array, grid: Array) -> tuple[Index, Index]:
     """Triangles between the face's outline and the grid, in vertex numbers of the whole mesh."""
     numbers = np.concatenate([oval, inner + np.arange(len(grid), dtype=np.int32)])
     places = np.concatenate([outline, grid])
@@ -135,7 +137,13 @@ def _triangulate(
 
 
 def _follow(
-    inner: int, oval: Index, numbers: Index, triangles: Index, grid: Array, flat: Array, reach_px: float
+    inner: int,
+    oval: Index,
+    numbers: Index,
+    triangles: Index,
+    grid: Array,
+    flat: Array,
+    reach_px: float,
 ) -> sparse.csr_matrix:
     """(grid, inner) weights by which the outline's displacement reaches the grid: screened harmonic.
 
@@ -151,9 +159,7 @@ def _follow(
     solved = splu(system[n:, n:]).solve(-system[n:, :n].toarray())
     solved[np.abs(solved) < 1e-3] = 0
     block = sparse.csr_matrix(solved.astype(np.float32))
-    spread = sparse.csr_matrix(
-        (np.ones(n, np.float32), (np.arange(n), oval)), shape=(n, inner)
-    )
+    spread = sparse.csr_matrix((np.ones(n, np.float32), (np.arange(n), oval)), shape=(n, inner))
     return block @ spread
 
 
@@ -202,18 +208,25 @@ class _Frame:
         length = np.maximum(np.linalg.norm(direction, axis=1), 1e-6)
         down = (direction @ self._down) / length
         below = np.clip(
-            ((points - self._pose.to_picture(canonical().points[[152]])[0, :2]) @ self._down) / unit + 0.3, 0, 1
+            ((points - self._pose.to_picture(canonical().points[[152]])[0, :2]) @ self._down) / unit
+            + 0.3,
+            0,
+            1,
         )
         sink = np.clip(np.maximum(down, 0) ** 2 + below * 1.5, 0, 1)
         lift = np.maximum(-down, 0) ** 2
         p = self._proxy
         reach = p.side + lift * (p.up - p.side) + sink * (p.neck - p.side)
         firm = p.firm + (1 - sink) * 0.35
-        t = np.clip((away / unit - firm * (1 - sink)) / np.maximum(reach - firm * (1 - sink), 1e-3), 0, 1)
+        t = np.clip(
+            (away / unit - firm * (1 - sink)) / np.maximum(reach - firm * (1 - sink), 1e-3), 0, 1
+        )
         return (1 - t * t * (3 - 2 * t)).astype(np.float32)
 
 
-def deform(mesh: Mesh, displacement: Array, rest: Pose, target: tuple[Array, Array, Array]) -> Array:
+def deform(
+    mesh: Mesh, displacement: Array, rest: Pose, target: tuple[Array, Array, Array]
+) -> Array:
     """(B, V, 3) picture coordinates of the moved mesh.
 
     `displacement` (B, 468, 3) of the face points in the head frame; `rest` is the pose in the photo, `target` the

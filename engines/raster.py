@@ -59,10 +59,14 @@ def _rasterise(
                     out[y, x, 1] = wa * va + wb * vb + wc * vc
 
 
-_compiled = cast("Any", numba.njit(cache=True, fastmath=True, nogil=True, boundscheck=False))(_rasterise)
+_compiled = cast("Any", numba.njit(cache=True, fastmath=True, nogil=True, boundscheck=False))(
+    _rasterise
+)
 
 
-def rasterise(vertices: Array, triangles: Index, uv: Array, holes: int, out: Array, depth: Array) -> None:
+def rasterise(
+    vertices: Array, triangles: Index, uv: Array, holes: int, out: Array, depth: Array
+) -> None:
     """Fill `out` (B, H, W, 2) with the `uv` (V, 2) seen at each pixel centre, nearest surface first.
 
     `vertices` (B, V, 3) are in pixels of `out`, z away from the viewer; the first `holes` triangles lie behind all
@@ -79,7 +83,9 @@ def _blend(foreground: Any, plate: Any, out: Any) -> None:  # noqa: ANN401
         for x in range(width):
             rest = 255 - np.int32(foreground[y, x, 3])
             for c in range(3):
-                value = np.int32(foreground[y, x, c]) + (np.int32(plate[y, x, c]) * rest + 127) // 255
+                value = (
+                    np.int32(foreground[y, x, c]) + (np.int32(plate[y, x, c]) * rest + 127) // 255
+                )
                 out[y, x, c] = min(value, 255)
 
 
@@ -89,3 +95,27 @@ _compiled_blend = cast("Any", numba.njit(cache=True, nogil=True, boundscheck=Fal
 def blend_over(foreground: Pixels, plate: Pixels, out: Pixels) -> None:
     """Lay a premultiplied (H, W, 4) over (H, W, 3) into `out` (H, W, 3)."""
     _compiled_blend(foreground, plate, out)
+
+
+def _soften(places: Any, picture: Any, jump: float) -> None:  # noqa: ANN401
+    height, width = picture.shape[0], picture.shape[1]
+    before = picture[0].copy()
+    for y in range(1, height - 1):
+        here = picture[y].copy()
+        for x in range(1, width - 1):
+            across = abs(places[y, x + 1, 0] - places[y, x - 1, 0]) + abs(places[y, x + 1, 1] - places[y, x - 1, 1])
+            down = abs(places[y + 1, x, 0] - places[y - 1, x, 0]) + abs(places[y + 1, x, 1] - places[y - 1, x, 1])
+            if across > jump or down > jump:
+                for c in range(3):
+                    side = np.int32(here[x - 1, c]) + np.int32(here[x + 1, c])
+                    tall = np.int32(before[x, c]) + np.int32(picture[y + 1, x, c])
+                    picture[y, x, c] = (4 * np.int32(here[x, c]) + side + tall + 4) // 8
+        before = here
+
+
+_compiled_soften = cast("Any", numba.njit(cache=True, nogil=True, boundscheck=False))(_soften)
+
+
+def soften_breaks(places: Array, picture: Pixels, jump: float = 12.0) -> None:
+    """Smooth the stairs where one surface ends in front of another: `places` (H, W, 2) jump there."""
+    _compiled_soften(places, picture, jump)

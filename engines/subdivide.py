@@ -99,7 +99,9 @@ def _middle(
             return {a: 9 / 16, b: 9 / 16, before[0]: -1 / 16, after[0]: -1 / 16}
     if len(tips) != 2:
         return {a: 0.5, b: 0.5}
-    wings = [[p for p in opposite[_edge(end, tip)] if p not in edge] for end in edge for tip in tips]
+    wings = [
+        [p for p in opposite[_edge(end, tip)] if p not in edge] for end in edge for tip in tips
+    ]
     if any(len(wing) != 1 for wing in wings):
         return {a: 0.5, b: 0.5}
     row = defaultdict(float, {a: 0.5, b: 0.5})

@@ -100,7 +100,9 @@ class _FaceFinder:
             )
         landmarks = self._landmarks(picture, faces[0])
         if landmarks is None:
-            raise MediaError(f"{name}: a face was seen but its features were not; use a clearer picture")
+            raise MediaError(
+                f"{name}: a face was seen but its features were not; use a clearer picture"
+            )
         return landmarks
 
     def _landmarks(self, picture: Image, face: Box) -> Landmarks | None:
@@ -194,12 +196,21 @@ def judge(picture: Image, landmarks: Landmarks) -> FaceReport:
     advice: list[tuple[float, str]] = []
     if width < _GOOD_FACE_PX:
         lost = 40 * (1 - width / _GOOD_FACE_PX)
-        advice.append((lost, f"the face is {width:.0f} px wide; {_GOOD_FACE_PX} or more looks sharp"))
+        advice.append(
+            (lost, f"the face is {width:.0f} px wide; {_GOOD_FACE_PX} or more looks sharp")
+        )
     if abs(yaw) > 8 or abs(pitch) > 12:
         lost = min(30.0, abs(yaw) + max(0.0, abs(pitch) - 12))
-        advice.append((lost, f"the head is turned by {max(abs(yaw), abs(pitch)):.0f} degrees; look into the camera"))
+        advice.append(
+            (
+                lost,
+                f"the head is turned by {max(abs(yaw), abs(pitch)):.0f} degrees; look into the camera",
+            )
+        )
     if sharp < 0.35:
-        advice.append((25 * (1 - sharp / 0.35), "the face is blurred; use a sharper photo or more light"))
+        advice.append(
+            (25 * (1 - sharp / 0.35), "the face is blurred; use a sharper photo or more light")
+        )
     if gap > 0.05:
         advice.append((8, "the mouth is open; a photo with closed lips moves best"))
     if opened < 0.2:
@@ -238,7 +249,9 @@ def _has_glasses(picture: Image, landmarks: Landmarks) -> bool:
     inner = [landmarks[eye.corners, :2] for eye in eyes()]
     x, y = np.mean([c[np.argmin(np.abs(c[:, 0] - landmarks[168, 0]))] for c in inner], 0)
     half, tall = 0.18 * width, 0.55 * width
-    part = grey[max(0, int(y - tall)) : int(y + 0.5 * tall), max(0, int(x - half)) : int(x + half) + 1]
+    part = grey[
+        max(0, int(y - tall)) : int(y + 0.5 * tall), max(0, int(x - half)) : int(x + half) + 1
+    ]
     if part.shape[0] < 6 or part.shape[1] < 3:
         return False
     column = part.mean(1)

@@ -169,7 +169,11 @@ def _check(manifest: dict[str, Any], path: Path) -> None:
 def _check_shapes(portrait: Portrait, path: Path) -> None:
     size = portrait.picture.shape[:2]
     same = portrait.plate.shape[:2] == portrait.foreground.shape[:2] == portrait.matte.shape == size
-    if not same or portrait.landmarks.shape != (478, 3) or not np.isfinite(portrait.landmarks).all():
+    if (
+        not same
+        or portrait.landmarks.shape != (478, 3)
+        or not np.isfinite(portrait.landmarks).all()
+    ):
         raise MediaError(f"{path}: damaged portrait: its parts do not fit together")
 
 

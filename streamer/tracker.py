@@ -39,6 +39,9 @@ class Box:
         return rows, columns
 
 
+_BLANK = np.zeros((64, 64, 3), np.uint8)
+
+
 class FaceDetector:
     """MediaPipe's two face detectors: near faces, and if there is none, far ones."""
 
@@ -49,6 +52,8 @@ class FaceDetector:
                 solution.FaceDetection(model_selection=kind, min_detection_confidence=confidence)
                 for kind in (0, 1)
             ]
+            for model in self._models:
+                model.process(_BLANK)  # its threads have started when this returns
 
     def find(self, image: Image) -> list[Box]:
         """The faces in view, largest first."""
@@ -86,16 +91,20 @@ class FaceMesh:
                 min_detection_confidence=confidence,
                 min_tracking_confidence=confidence,
             )
-        self._warm = False
+            self._graph.process(_BLANK)  # its threads have started when this returns
+        self._forgotten = False
+        self._settled = False
 
     def find(self, image: Image) -> Landmarks | None:
         """The landmarks in pixels of `image`, or None."""
-        if self._warm:
+        if self._settled:
             found = self._graph.process(image).multi_face_landmarks
-        else:  # the graph writes a few lines to stderr on its first picture
+        else:  # the graph chatters when it starts, and at its first face
             with quiet_stderr():
+                if self._forgotten:
+                    self._graph.reset()
                 found = self._graph.process(image).multi_face_landmarks
-            self._warm = True
+            self._forgotten, self._settled = False, bool(found)
         if not found:
             return None
         height, width = image.shape[:2]
@@ -104,7 +113,7 @@ class FaceMesh:
 
     def forget(self) -> None:
         """Look for the face anew in the next picture."""
-        self._graph.reset()
+        self._forgotten, self._settled = True, False
 
     def close(self) -> None:
         """Free the graph."""

@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 
 from engines.eyes import draw_eye, eye_layer
-from engines.features import place_lids, place_lips
+from engines.features import inside_lips, place_lids, place_lips
 from engines.geometry import POINTS, euler_deg, eyes, lip_contour
 from engines.fill import atlas
 from engines.layers import blur_of, premultiplied
 from engines.mesh import build_mesh, deform
 from engines.mouth import draw_mouth, mouth_layer
-from engines.raster import blend_over, rasterise
+from engines.raster import blend_over, rasterise, soften_breaks
+from engines.subdivide import face_mesh
 from streamer.config import GeneratorConfig
 from streamer.frame import Array, Image, Motion
 from streamer.portrait import Portrait
@@ -68,7 +69,9 @@ class WarpGenerator:
         face, pose = portrait.points[:POINTS], portrait.pose
         self._photo_yaw = euler_deg(pose.rotation)[0]
         self._mesh = build_mesh(face, pose, (portrait.width, portrait.height))
-        self._left, self._right = (eye_layer(portrait.picture, portrait.landmarks, e) for e in eyes())
+        self._left, self._right = (
+            eye_layer(portrait.picture, portrait.landmarks, e) for e in eyes()
+        )
         mouth_px = float(np.linalg.norm(face[61] - face[291])) * pose.scale * canvas.scale
         self._mouth = mouth_layer(
             portrait.picture, portrait.landmarks, pose, (face, portrait.shut), max(16.0, mouth_px)
@@ -82,6 +85,7 @@ class WarpGenerator:
             _resized(portrait.matte, texture_scale).astype(np.float32) / 255,
         )
         rest = pose.to_picture(self._mesh.points)
+        rest[: len(face_mesh().weights.indptr) - 1] = pose.to_picture(face_mesh().weights @ inside_lips(face))
         uv = np.ascontiguousarray((rest[:, :2] + 0.5) * texture_scale - 0.5)
         self._atlas = atlas(texture, uv, self._mesh, pose)
         self._texture, self._revealed = self._atlas.texture.copy(), 0
@@ -103,7 +107,10 @@ class WarpGenerator:
             image = part
         size = (c.width, c.height)
         return np.asarray(
-            cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.uint8
+            cv2.warpAffine(
+                image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            ),
+            np.uint8,
         )
 
     def _to_canvas(self, points: Array) -> Array:
@@ -131,13 +138,22 @@ class WarpGenerator:
         share = t * t * (3 - 2 * t)
         still = self._still[self._region].astype(np.float32)
         plate = self._shown(self._portrait.plate)[self._region].astype(np.float32)
-        return np.ascontiguousarray(np.clip(still + (plate - still) * share + 0.5, 0, 255).astype(np.uint8))
+        return np.ascontiguousarray(
+            np.clip(still + (plate - still) * share + 0.5, 0, 255).astype(np.uint8)
+        )
 
     def _rasterise(self, vertices: Array, uv: Array, out: Array) -> None:
         rows, columns = self._region
         local = self._to_canvas(vertices) - np.array([columns.start, rows.start, 0], np.float32)
         drawn = np.ascontiguousarray(local[self._atlas.source][None])
-        rasterise(drawn, self._atlas.triangles, np.ascontiguousarray(uv), self._mesh.holes, out, self._depth)
+        rasterise(
+            drawn,
+            self._atlas.triangles,
+            np.ascontiguousarray(uv),
+            self._mesh.holes,
+            out,
+            self._depth,
+        )
 
     def generate(self, motion: Motion) -> Image:
         """One picture (height, width, 3). The array is the caller's."""
@@ -148,14 +164,18 @@ class WarpGenerator:
         vertices, heads = self._deformed(motions)
         return [
             self._draw(motion, points, (rotation, translation, float(scale)))
-            for motion, points, rotation, translation, scale in zip(motions, vertices, *heads, strict=True)
+            for motion, points, rotation, translation, scale in zip(
+                motions, vertices, *heads, strict=True
+            )
         ]
 
     def _deformed(self, motions: Sequence[Motion]) -> tuple[Array, tuple[Array, Array, Array]]:
         """Vertices (B, V, 3) in picture pixels and the head's rotation, translation and scale in each."""
         portrait, pose = self._portrait, self._portrait.pose
         face = portrait.shut + np.stack([m.deltas for m in motions])
-        face = place_lips(face, np.array([m.aperture for m in motions], np.float32) * self._mouth_width)
+        face = place_lips(
+            face, np.array([m.aperture for m in motions], np.float32) * self._mouth_width
+        )
         own = portrait.points[:POINTS]
         face = place_lids(face, own, np.stack([m.openness for m in motions]))
         rotation = pose.rotation @ np.stack([m.rotation for m in motions])
@@ -170,10 +190,15 @@ class WarpGenerator:
         self._rasterise(vertices, self._atlas.uv, self._map)
         self._reveal(motion)
         person = cv2.remap(
-            self._texture, self._map[0], None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101  # pyright: ignore
+            self._texture,
+            self._map[0],
+            None,
+            cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REFLECT_101,  # pyright: ignore
         )
         picture = self._still.copy()
         blend_over(person, self._plate, picture[self._region])
+        soften_breaks(self._map[0], picture[self._region])
         points = self._to_canvas(vertices[:POINTS])
         self._draw_mouth(picture, points, motion, head)
         self._draw_eyes(picture, points, motion)
@@ -188,7 +213,9 @@ class WarpGenerator:
         step = round(share * _REVEAL_STEPS)
         if step != self._revealed:
             part = step / _REVEAL_STEPS
-            cv2.addWeighted(self._atlas.texture, 1 - part, self._atlas.filled, part, 0, dst=self._texture)
+            cv2.addWeighted(
+                self._atlas.texture, 1 - part, self._atlas.filled, part, 0, dst=self._texture
+            )
             self._revealed = step
 
     def _draw_mouth(
@@ -208,13 +235,17 @@ class WarpGenerator:
         )
 
     def _draw_eyes(self, picture: Image, points: Array, motion: Motion) -> None:
-        for eye, layer, openness in zip(eyes(), (self._left, self._right), motion.openness, strict=True):
+        for eye, layer, openness in zip(
+            eyes(), (self._left, self._right), motion.openness, strict=True
+        ):
             if openness <= 0.02:
                 continue
             corners = points[eye.corners, :2]
             corners = corners[np.argsort(corners[:, 0])]
             darken = _LID_SHADOW * float(np.clip(1 - openness, 0, 1))
-            draw_eye(picture, layer, points[eye.contour, :2], corners, motion.gaze, darken, self._blur)
+            draw_eye(
+                picture, layer, points[eye.contour, :2], corners, motion.gaze, darken, self._blur
+            )
 
 
 def _face_blur(portrait: Portrait) -> float:

@@ -126,7 +126,9 @@ class RunningCalibration:
             self._found_ns = at_ns
         share = min(max((at_ns - self._seen_ns) / SECOND, 0.0), 1.0)
         self._seen_ns = at_ns
-        self._current = _nearer(self._current, self._target, share) if self._current else self._target
+        self._current = (
+            _nearer(self._current, self._target, share) if self._current else self._target
+        )
         return self._current
 
 

@@ -43,6 +43,13 @@ class Expression:
     jaw: float
 
 
+def _jaw_drop(deltas: Array) -> float:
+    """Face widths the lower teeth go down: the lower lip goes with them, the chin's landmarks show only a part."""
+    chin = float(deltas[152, 1] - deltas[2, 1])
+    lip = float(deltas[14, 1] - deltas[2, 1])
+    return max(0.0, 0.3 * chin + 0.7 * lip)
+
+
 def region_masks() -> dict[str, Array]:
     """(468,) share of each region in each point; they add up to 1. The last one is "cheeks"."""
     flat = canonical().points[:, :2]
@@ -77,7 +84,7 @@ class Expressions:
             openness=openness,
             gaze=self._gaze_of(points, openness, calibration),
             aperture=self._aperture(points, calibration),
-            jaw=float(deltas[152, 1] - deltas[2, 1]),
+            jaw=_jaw_drop(deltas),
         )
 
     def _deltas(self, points: Array, calibration: Calibration) -> Array:
@@ -89,12 +96,19 @@ class Expressions:
         factors = {
             "mouth": (gains.mouth * mouth, gains.mouth * lower, gains.mouth * face),
             "jaw": (gains.jaw * face, gains.jaw * lower, gains.jaw * face),
-            "brows": (gains.brows * face, gains.brows * portrait.brow / driver.brow, gains.brows * face),
+            "brows": (
+                gains.brows * face,
+                gains.brows * portrait.brow / driver.brow,
+                gains.brows * face,
+            ),
             "eyes": (gains.eyes * face, gains.eyes * height, gains.eyes * face),
             "cheeks": (gains.cheeks * face, gains.cheeks * height, gains.cheeks * face),
         }
         scale = sum(
-            (self._masks[name][:, None] * np.array(row, np.float32) for name, row in factors.items()),
+            (
+                self._masks[name][:, None] * np.array(row, np.float32)
+                for name, row in factors.items()
+            ),
             np.zeros((POINTS, 3), np.float32),
         )
         deltas = (points[:POINTS] - closed_lips(calibration.points[:POINTS])) * scale

@@ -24,9 +24,7 @@ class Proportions:
 
 def proportions(points: Array) -> Proportions:
     """Of a face (478, 3) in the head frame."""
-    brow = [
-        _distance(points, int(eye.brow[2]), int(eye.upper[3])) for eye in eyes()
-    ]
+    brow = [_distance(points, int(eye.brow[2]), int(eye.upper[3])) for eye in eyes()]
     return Proportions(
         mouth=_distance(points, 61, 291),
         lower_face=_distance(points, 2, 152),
