@@ -81,7 +81,7 @@ def mouth_layer(
         upper=_sized(upper, px),
         lower=_sized(lower, px),
         tongue=_sized(_tongue(flesh), px),
-        cavity=(flesh * 0.2).astype(np.float32),
+        cavity=(flesh * 0.42).astype(np.float32),
         centre=centre.astype(np.float32),
         width=width,
         px=px,
@@ -112,6 +112,7 @@ def _colours(picture: Image, landmarks: Array) -> tuple[Array, Array]:
     for seen, share in ((mouth, 1.0), (whites[0], 0.95), (whites[1], 0.95)):
         if seen is not None and seen.mean() * share > best.mean() and _is_pale(seen, skin):
             best = seen * share
+    best = best * (0.7 + 0.3 * skin / max(float(skin.mean()), 1.0))
     tone = best.mean() + (best - best.mean()) * colour
     return np.clip(tone, 0, 225).astype(np.float32), _flesh(lip, colour)
 
@@ -211,7 +212,7 @@ def _tongue(flesh: Array) -> Array:
     x, y = _plane_mm()
     away = (x / 18) ** 2 + ((y - 8) / 10.5) ** 2
     cover = np.clip((1 - away) * 4, 0, 1)
-    light = 0.62 - 0.2 * away - 0.10 * np.exp(-((x / 1.6) ** 2))
+    light = 0.8 - 0.22 * away - 0.10 * np.exp(-((x / 1.6) ** 2))
     colour = (
         np.clip(flesh * 1.05, 0, 255) * np.clip(light, 0.2, 1)[..., None]
     )
@@ -322,7 +323,7 @@ def draw_mouth(
     reach = max(1.0, 0.04 * layer.width * scale)
     under_lip = np.array([[1, 0, 0], [0, 1, reach]], np.float32)
     soft = cv2.GaussianBlur(cv2.warpAffine(mask, under_lip, size), (0, 0), reach)
-    shade = np.clip(1.35 * soft - 0.2, 0.3, 1)[..., None]
+    shade = np.clip(1.3 * soft - 0.15, 0.4, 1)[..., None]
     part = target[low[1] : high[1], low[0] : high[0]]
     part[:] = np.clip(part + (scene * shade - part) * mask[..., None] + 0.5, 0, 255).astype(
         np.uint8

@@ -1,12 +1,11 @@
 """Rasteriser of the control mesh: for every picture element, the place in the source it comes from."""
 
-from typing import Any, cast
+from typing import Any
 
-import numba
 import numpy as np
-
 from numpy.typing import NDArray
 
+from engines.compiled import compiled
 from engines.geometry import Array, Index
 
 Pixels = NDArray[np.uint8]
@@ -59,9 +58,7 @@ def _rasterise(
                     out[y, x, 1] = wa * va + wb * vb + wc * vc
 
 
-_compiled = cast("Any", numba.njit(cache=True, fastmath=True, nogil=True, boundscheck=False))(
-    _rasterise
-)
+_compiled = compiled(_rasterise, fastmath=True)
 
 
 def rasterise(
@@ -89,7 +86,7 @@ def _blend(foreground: Any, plate: Any, out: Any) -> None:  # noqa: ANN401
                 out[y, x, c] = min(value, 255)
 
 
-_compiled_blend = cast("Any", numba.njit(cache=True, nogil=True, boundscheck=False))(_blend)
+_compiled_blend = compiled(_blend)
 
 
 def blend_over(foreground: Pixels, plate: Pixels, out: Pixels) -> None:
@@ -113,7 +110,7 @@ def _soften(places: Any, picture: Any, jump: float) -> None:  # noqa: ANN401
         before = here
 
 
-_compiled_soften = cast("Any", numba.njit(cache=True, nogil=True, boundscheck=False))(_soften)
+_compiled_soften = compiled(_soften)
 
 
 def soften_breaks(places: Array, picture: Pixels, jump: float = 12.0) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import cv2
-import mediapipe
 import numpy as np
 
 from engines.geometry import POINTS, euler_deg, eyes, fit_pose
@@ -14,12 +13,13 @@ from streamer.frame import Image, Landmarks
 from streamer.portrait import FaceReport, Portrait
 from streamer.quiet import quiet_stderr
 from streamer.retarget.measure import eye_ratio, lip_gap
+from streamer.solutions import solutions
 from streamer.tracker import Box, FaceDetector, FaceMesh, box_of
 
 MIN_FACE_PX = 60
 _GOOD_FACE_PX = 250
 _LONG_SIDE = 2048
-_CROPS = (2.0, 2.4, 2.9)
+_CROPS = (2.4, 3.0, 3.6)
 _EQUAL = 0.8
 """Two faces whose sizes differ by less than this are two possible subjects."""
 _FIRM = 0.92
@@ -80,7 +80,7 @@ class _FaceFinder:
 
     def __init__(self) -> None:
         self._detector = FaceDetector(0.5)
-        self._mesh = FaceMesh(0.5, photos=True)
+        self._mesh = FaceMesh(0.5)
 
     def find(self, picture: Image, name: str) -> Landmarks:
         """(478, 3) landmarks; MediaError names what is wrong with the photo."""
@@ -110,10 +110,11 @@ class _FaceFinder:
         found: list[Landmarks] = []
         for factor in _CROPS:
             rows, columns = face.around(factor, picture.shape)
-            landmarks = self._mesh.find(np.ascontiguousarray(picture[rows, columns]))
+            crop = np.ascontiguousarray(picture[rows, columns])
+            self._mesh.forget()
+            landmarks = self._mesh.settle(crop)
             if landmarks is not None:
-                landmarks[:, :2] += [columns.start, rows.start]
-                found.append(landmarks)
+                found.append(landmarks + np.array([columns.start, rows.start, 0], np.float32))
         return np.mean(found, 0).astype(np.float32) if found else None
 
     def _search(self, picture: Image) -> list[Box]:
@@ -148,7 +149,7 @@ def _distinct(faces: list[Box]) -> list[Box]:
 
 def _matte(picture: Image, landmarks: Landmarks, face_px: float) -> Mask:
     """(H, W) 0-1: the person. Segmented once over the picture and once, finer, around the head."""
-    solution: Any = mediapipe.solutions.selfie_segmentation  # pyright: ignore[reportAttributeAccessIssue]
+    solution: Any = solutions.selfie_segmentation
     with quiet_stderr(), solution.SelfieSegmentation(model_selection=0) as model:
         rough = np.array(model.process(picture).segmentation_mask, np.float32)
         rows, columns = box_of(landmarks).around(3.2, picture.shape)

@@ -1,12 +1,11 @@
 """MediaPipe's face models, loaded without what they never use.
 
-`import mediapipe` also loads its drawing helpers, and with them all of matplotlib, and its task
-interface, and with it an audio library: a third of a second, and on a new machine a font cache.
-Empty modules stand in their places while the import runs, and are gone afterwards, so that whoever
-wants the real ones in this process gets them.
+Importing mediapipe also loads its drawing helpers, and with them all of matplotlib, and its task
+interface, and with that an audio library: a third of a second, and a font cache on a new machine.
+Empty modules stand in their places during the import and are gone after it: whoever needs the
+real ones gets them. `solutions` is `mediapipe.solutions`.
 """
 
-import importlib
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,14 +15,9 @@ from typing import Any
 _UNUSED = (
     "mediapipe.python.solutions.drawing_styles",
     "mediapipe.python.solutions.drawing_utils",
+    "mediapipe.tasks",
     "mediapipe.tasks.python",
 )
-
-
-def load_solutions() -> Any:  # noqa: ANN401  (an untyped library)
-    """`mediapipe.solutions`: face_detection, face_mesh, selfie_segmentation and others."""
-    with _left_out(_UNUSED):
-        return importlib.import_module("mediapipe.python.solutions")
 
 
 @contextmanager
@@ -35,3 +29,10 @@ def _left_out(names: tuple[str, ...]) -> Generator[None]:
     finally:
         for name in empty:
             del sys.modules[name]
+
+
+with _left_out(_UNUSED):
+    from mediapipe.python import solutions as _solutions
+
+solutions: Any = _solutions
+"""face_detection, face_mesh, selfie_segmentation and others; the library has no types."""

@@ -47,7 +47,7 @@ def _jaw_drop(deltas: Array) -> float:
     """Face widths the lower teeth go down: the lower lip goes with them, the chin's landmarks show only a part."""
     chin = float(deltas[152, 1] - deltas[2, 1])
     lip = float(deltas[14, 1] - deltas[2, 1])
-    return max(0.0, 0.3 * chin + 0.7 * lip)
+    return max(0.0, 0.5 * chin + 0.5 * lip)
 
 
 def region_masks() -> dict[str, Array]:
