@@ -1,4 +1,4 @@
-"""The eyeball under the lids: white and iris taken from the picture, completed where the lids hide them."""
+"""The eyeball under the lids: taken from the picture, completed where the lids hide it."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from engines.geometry import Array, Eye
-from engines.layers import Image, Mask, inset_mask, polygon_mask, pushed, smooth_closed
+from engines.layers import Mask, inset_mask, polygon_mask, pushed, smooth_closed
+from engines.vision import Image, blurred, eroded, square, warped
 
 _MARGIN = 0.55
 """Border of the patch around the eye, in eye widths."""
@@ -36,7 +37,7 @@ class EyeLayer:
 
 
 def eye_layer(picture: Image, landmarks: Array, eye: Eye) -> EyeLayer:
-    """Take one eye (see `engines.geometry.eyes`) out of a picture whose face points (478, 3) are in pixels."""
+    """Take an eye (see `geometry.eyes`) out of a picture with face points (478, 3) in pixels."""
     contour = landmarks[eye.contour, :2]
     corners = landmarks[eye.corners, :2]
     corners = corners[np.argsort(corners[:, 0])]
@@ -49,7 +50,7 @@ def eye_layer(picture: Image, landmarks: Array, eye: Eye) -> EyeLayer:
     patch = picture[low[1] : high[1], low[0] : high[0]].astype(np.float32)
     shape = (patch.shape[0], patch.shape[1])
     open_part = polygon_mask(smooth_closed(contour - low), shape)
-    visible = cv2.erode(open_part, np.ones((3, 3), np.uint8))
+    visible = eroded(open_part, square(3))
     centre = landmarks[eye.iris, :2] - low
     rim = landmarks[eye.iris + 1 : eye.iris + 5, :2] - landmarks[eye.iris, :2]
     radius = max(float(np.linalg.norm(rim, axis=1).mean()), 1.0)
@@ -79,12 +80,15 @@ def _disc(shape: tuple[int, int], centre: Array, radius: float, soft: float) -> 
 
 
 def _iris_radius(patch: Array, visible: Mask, centre: Array, guess: float) -> float:
-    """Where the iris really ends: the landmarks' circle is often too small. Looks left and right, where no lid hides it."""
+    """Where the iris really ends; the landmarks' circle is often too small.
+
+    Looks left and right only, where no lid hides the iris.
+    """
     y, x = np.mgrid[: patch.shape[0], : patch.shape[1]].astype(np.float32)
     dx, dy = x - centre[0], y - centre[1]
     away = np.hypot(dx, dy)
     seen = (visible > 0.5) & (np.abs(dx) > 0.6 * away)
-    grey = patch.mean(2)
+    grey: Array = patch.mean(2)
 
     def ring(radius: float) -> float:
         inside = seen & (np.abs(away - radius) < 0.12 * guess + 0.5)
@@ -107,8 +111,8 @@ def _white(patch: Array, visible: Mask, beyond: Mask) -> Array:
         level = np.percentile(inside, 85, axis=0)
         return np.broadcast_to(level, patch.shape).astype(np.float32).copy()
     filled = pushed(patch, seen)
-    soft = cv2.GaussianBlur(filled, (0, 0), 1.5)
-    own = cv2.GaussianBlur(seen, (0, 0), 0.8)[..., None] * seen[..., None]
+    soft = blurred(filled, 1.5)
+    own = blurred(seen, 0.8)[..., None] * seen[..., None]
     return soft + (filled - soft) * own
 
 
@@ -135,9 +139,9 @@ def _iris(patch: Array, visible: Mask, centre: Array, radius: float) -> tuple[Ar
     around = profile[lower] * (1 - part) + profile[np.minimum(lower + 1, 12)] * part
     brighter = (patch - around).mean(2)
     lit = usable & (brighter > 35) & (away < 0.95)
-    lit_soft = cv2.GaussianBlur(lit.astype(np.float32), (0, 0), 0.8)[..., None]
+    lit_soft = blurred(lit.astype(np.float32), 0.8)[..., None]
     glint = np.clip(patch - around, 0, 255) * lit_soft
-    seen = cv2.GaussianBlur((visible > 0.9).astype(np.float32), (0, 0), 0.8)[..., None]
+    seen = blurred((visible > 0.9).astype(np.float32), 0.8)[..., None]
     own = np.where(lit_soft > 0, patch - glint, patch)
     return around + (own - around) * np.minimum(seen * 1.3 - 0.3, 1).clip(0), glint
 
@@ -151,9 +155,10 @@ def draw_eye(
     darken: float,
     blur: float,
 ) -> None:
-    """Draw the eyeball into `target` inside the lid line `contour` (N, 2), the corners at `corners` (2, 2), in px.
+    """Draw the eyeball into `target` inside the lid line `contour` (N, 2) px.
 
-    `gaze` (2,) shifts the iris by this many half eye widths; `darken` 0-1 is the lid's shadow, `blur` the picture's (px).
+    `corners` (2, 2) px are those of the eye; `gaze` (2,) shifts the iris by this many half eye
+    widths; `darken` 0-1 is the lid's shadow, `blur` the picture's (px).
     """
     line = smooth_closed(contour, 3)
     low = np.floor(line.min(0)).astype(int) - 2
@@ -174,19 +179,14 @@ def draw_eye(
     along = axis / (2 * half)
     moved = still.copy()
     moved[:, 2] += half * (gaze[0] * along + gaze[1] * np.array([-along[1], along[0]]))
-    white = _warped(layer.white, still, size).astype(np.float32)
-    iris = _warped(layer.iris, moved, size, border=cv2.BORDER_CONSTANT).astype(np.float32)
-    glint = _warped(layer.glint, still, size, border=cv2.BORDER_CONSTANT).astype(np.float32)
+    white = warped(layer.white, still, size, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE).astype(
+        np.float32
+    )
+    iris = warped(layer.iris, moved, size, cv2.INTER_CUBIC).astype(np.float32)
+    glint = warped(layer.glint, still, size, cv2.INTER_CUBIC).astype(np.float32)
     cover = iris[..., 3:] / 255
     ball = white * (1 - cover) + iris[..., :3] + glint * cover
     if darken > 0:
         ball *= 1 - darken
     part = target[low[1] : high[1], low[0] : high[0]]
     part[:] = np.clip(part + (ball - part) * mask + 0.5, 0, 255).astype(np.uint8)
-
-
-def _warped(
-    image: Image, matrix: Array, size: tuple[int, int], border: int = cv2.BORDER_REPLICATE
-) -> Image:
-    warped = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=border)
-    return np.asarray(warped, np.uint8)

@@ -1,4 +1,4 @@
-"""Lips that meet and lids that close: both are placed by the gap they shall have, not by noisy differences.
+"""Lips that meet and lids that close: both are placed by the gap they shall have.
 
 Every function takes face points (..., 468, 3) in the head frame and returns new ones.
 """
@@ -24,7 +24,7 @@ _RING_SHARE = 0.45
 """How far the fold around the eye follows the lid."""
 _LOWER_LID_RISE = 0.15
 _LID_OVERLAP = 0.3
-"""How far a shut upper lid goes past the lower one, in heights of the open eye: no white is left between them."""
+"""How far a shut upper lid passes the lower one, in heights of the open eye: hides the white."""
 _LID_FRONT = 0.008
 """How far a shut upper lid lies in front of the lower one, in face widths."""
 _MIDDLE = 4
@@ -36,7 +36,7 @@ def _profile() -> Array:
 
 
 def jaw_mask() -> Array:
-    """(468,) how far each point goes with the lower jaw: 1 on the chin and lower lip, 0 above the mouth's line."""
+    """(468,) how far each point goes with the jaw: 1 on the chin, 0 above the mouth's line."""
     flat = canonical().points[:, :2]
     lip = float(canonical().points[14, 1])
     down = np.clip((flat[:, 1] - lip + 0.1) / 0.16, 0, 1)
@@ -67,8 +67,8 @@ def closed_lips(points: Array) -> Array:
 def inside_lips(points: Array) -> Array:
     """The same face (468, 3) with the rims of open lips a little inside the lips.
 
-    Taken as the place of their colours in the photo it keeps teeth off the lips when they meet: landmarks lie on
-    the edge at best.
+    Taken as the place of their colours in the photo it keeps teeth off the lips when they meet:
+    landmarks lie on the edge at best.
     """
     gaps = np.maximum(lip_gaps(points), 0)
     width = float(np.linalg.norm(points[61] - points[291]))
@@ -82,7 +82,7 @@ def inside_lips(points: Array) -> Array:
 
 
 def place_lips(points: Array, gap: Array) -> Array:
-    """Give the inner lips this distance (...,) at their middle; 0 makes every pair meet on its midline."""
+    """Give the inner lips this distance (...,) at their middle; at 0 every pair meets."""
     current = np.maximum(lip_gaps(points), 0)
     middle = current[..., _MIDDLE]
     factor = np.minimum(gap / np.maximum(middle, 1e-6), 1.5)
@@ -98,7 +98,7 @@ def place_lips(points: Array, gap: Array) -> Array:
 
 
 def place_lids(points: Array, own: Array, openness: Array) -> Array:
-    """Open each eye `openness` (..., 2) times as far as it is in `own` (468, 3); 0 lays the lids on each other."""
+    """Open each eye `openness` (..., 2) times as far as it is in `own` (468, 3); 0 shuts it."""
     placed = points.copy()
     for side, eye in enumerate(eyes()):
         _place_eye(placed, own, openness[..., side], eye)

@@ -1,4 +1,4 @@
-"""The cheek that the photo hides: filled from the other half of the face, for when it turns into view."""
+"""The cheek that the photo hides, filled from the other half for when it turns into view."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 
 from engines.geometry import POINTS, Array, Index, Pose, canonical, euler_deg
-from engines.layers import Image, pushed
+from engines.layers import pushed
 from engines.mesh import Mesh
 from engines.raster import rasterise
 from engines.subdivide import face_mesh
+from engines.vision import Image, blurred, dilated, disc, eroded, fill_convex, remapped, square
 
 _SEEN = (0.3, 0.6)
 """Cosine of the angle to the viewer: hidden below the first figure, good above the second."""
@@ -20,17 +21,17 @@ _REST = 0.03
 _BORDER = 0.15
 """How far beyond the picture's border there is something to show, in its longer side."""
 _TURNED_DEG = 8.0, 14.0
-"""Turn of the head in the photo up to which nothing is hidden, and from which the rules above hold fully."""
+"""Turn of the head in the photo: nothing is hidden below, the rules above hold fully beyond."""
 _LIGHT = 0.4
 """Greatest logarithm of the difference in brightness between the halves that is believed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Atlas:
-    """Texture, and the mesh as it is drawn: some vertices twice, where the skin changes from photo to fill."""
+    """Texture, and the mesh as drawn: vertices are doubled where photo changes to fill."""
 
     texture: Image
-    """(H, W, 4) premultiplied: the picture; below it what is around the face, and the face seen from the front"""
+    """(H, W, 4) premultiplied: the picture, what is around the face, the face from the front"""
     filled: Image | None
     """the same with the hidden cheek filled in; None where the photo hides nothing"""
     uv: Array
@@ -43,7 +44,8 @@ class Atlas:
 def atlas(texture: Image, uv: Array, mesh: Mesh, pose: Pose) -> Atlas:
     """The texture with its fill. A face seen from the front needs none.
 
-    `texture` is premultiplied, `uv` (V, 2) the place of each control vertex in it, `pose` the head's in the photo.
+    `texture` is premultiplied, `uv` (V, 2) the place of each control vertex in it, `pose` the
+    head's in the photo.
     """
     count = len(uv)
     hidden = _hidden(mesh, pose)
@@ -56,7 +58,9 @@ def atlas(texture: Image, uv: Array, mesh: Mesh, pose: Pose) -> Atlas:
     skin[-len(face_mesh().skin) :] = True
     outer = ~skin
     outer[: mesh.holes] = False
-    drawn = Atlas(sheet, full, uv + starts[0], np.arange(count, dtype=np.int32), mesh.triangles.copy())
+    drawn = Atlas(
+        sheet, full, uv + starts[0], np.arange(count, dtype=np.int32), mesh.triangles.copy()
+    )
     drawn = _redirected(drawn, outer, uv + starts[1])
     turned = skin & (hidden[mesh.triangles] > 0).any(1)
     return _redirected(drawn, turned, places + starts[2])
@@ -65,7 +69,8 @@ def atlas(texture: Image, uv: Array, mesh: Mesh, pose: Pose) -> Atlas:
 def _stacked(images: list[Image]) -> tuple[Image, list[Array]]:
     """One image with all of them below each other, and where each begins (x, y).
 
-    Each goes on beyond its border as its own mirror image, for what a turn of the head brings in from there.
+    Each goes on beyond its border as its own mirror image, for what a turn of the head brings in
+    from there.
     """
     margin = round(_BORDER * max(images[0].shape[:2]))
     width = max(image.shape[1] for image in images) + 2 * margin
@@ -84,7 +89,7 @@ def _stacked(images: list[Image]) -> tuple[Image, list[Array]]:
 def _redirected(
     drawn: Atlas, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]], places: Array
 ) -> Atlas:
-    """The chosen triangles take their colours from `places` (V, 2) instead; their vertices are doubled."""
+    """Give the chosen triangles their colours from `places` (V, 2); their vertices are doubled."""
     again = np.unique(drawn.triangles[chosen])
     number = np.full(len(places), -1, np.int32)
     number[again] = len(drawn.uv) + np.arange(len(again), dtype=np.int32)
@@ -101,18 +106,18 @@ def _redirected(
 
 def _without_face(texture: Image, uv: Array, mesh: Mesh) -> Image:
     """What lies around the face, continued where the far cheek bulges over its own outline."""
-    shape = texture.shape[:2]
+    shape = (texture.shape[0], texture.shape[1])
     skin = np.concatenate([face_mesh().skin, face_mesh().holes])
     outer = mesh.triangles[mesh.holes : -len(face_mesh().skin)]
     bulge = _footprint(uv, skin, shape) & _footprint(uv, outer, shape)
     face_px = float(np.ptp(uv[:POINTS, 1])) / float(np.ptp(mesh.points[:POINTS, 1]))
-    bulge = cv2.morphologyEx(bulge, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    bulge = dilated(eroded(bulge, square(3)), square(3))
     reach = 2 * max(1, round(_REST * face_px)) + 1
-    bulge = cv2.dilate(bulge, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    face = cv2.dilate(_footprint(uv, skin, shape), np.ones((3, 3), np.uint8))
+    bulge = dilated(bulge, disc(reach))
+    face = dilated(_footprint(uv, skin, shape), square(3))
     known = ((bulge == 0) & (face == 0)).astype(np.float32)
     continued = pushed(texture.astype(np.float32), known)
-    soft = cv2.GaussianBlur(bulge.astype(np.float32), (0, 0), 1.0)[..., None]
+    soft = blurred(bulge.astype(np.float32), 1.0)[..., None]
     return np.clip(texture + (continued - texture) * soft + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -120,7 +125,7 @@ def _footprint(uv: Array, triangles: Index, shape: tuple[int, int]) -> Image:
     """(H, W) 1 where any of the triangles lies."""
     mask = np.zeros(shape, np.uint8)
     for triangle in np.round(uv[triangles]).astype(np.int32):
-        cv2.fillConvexPoly(mask, triangle, 1)
+        fill_convex(mask, triangle)
     return mask
 
 
@@ -130,7 +135,7 @@ def _step(x: Array, low: float, high: float) -> Array:
 
 
 def _mirrored(values: Array) -> Array:
-    """Values of the face's control points (468, ...) taken to the fine mesh from the other half of the face."""
+    """Values of the face's points (468, ...) on the fine mesh, from the other half of the face."""
     return np.asarray(face_mesh().weights @ values[canonical().mirror], np.float32)
 
 
@@ -144,16 +149,17 @@ def _hidden(mesh: Mesh, pose: Pose) -> Array:
     face = np.cross(b - a, c - a)
     for i in range(3):
         np.add.at(normals, fine.skin[:, i], face)
-    facing = -normals[:, 2] / np.maximum(np.linalg.norm(normals, axis=1), 1e-9)
+    facing: Array = -normals[:, 2] / np.maximum(np.linalg.norm(normals, axis=1), 1e-9)
     facing *= np.sign(np.median(facing))
     other = _mirrored(facing[:POINTS].astype(np.float32))
-    turned = _step(np.float32(abs(euler_deg(pose.rotation)[0])), *_TURNED_DEG)
+    yaw = np.array(abs(euler_deg(pose.rotation)[0]), np.float32)
+    turned = _step(yaw, *_TURNED_DEG)
     hidden = turned * (1 - _step(facing, *_SEEN)) * _step(other - facing, *_GAIN)
     return np.concatenate([hidden, np.zeros(len(mesh.points) - len(points), np.float32)])
 
 
 def _unfolded(texture: Image, uv: Array, mesh: Mesh, hidden: Array) -> tuple[Image, Image, Array]:
-    """The face seen from the front: as the photo has it, with its hidden part mirrored; the place of each vertex."""
+    """The face from the front, as it is and with its hidden part filled; each vertex' place."""
     inner = face_mesh().weights.shape[0]
     scale = float(np.ptp(uv[:POINTS, 1])) / float(np.ptp(mesh.points[:POINTS, 1]))
     low = mesh.points[:inner, :2].min(0)
@@ -175,8 +181,7 @@ def _unfolded(texture: Image, uv: Array, mesh: Mesh, hidden: Array) -> tuple[Ima
         return out[0]
 
     def sampled(attribute: Array) -> Array:
-        rgba = cv2.remap(texture, drawn(attribute), None, cv2.INTER_CUBIC).astype(np.float32)  # pyright: ignore
-        return rgba
+        return remapped(texture, drawn(attribute)).astype(np.float32)
 
     mirrored_uv = np.zeros_like(uv)
     mirrored_uv[:inner] = _mirrored(uv[:POINTS])
@@ -198,8 +203,8 @@ def _unfolded(texture: Image, uv: Array, mesh: Mesh, hidden: Array) -> tuple[Ima
 
 
 def _light_slope(texture: Image, uv: Array, mesh: Mesh, hidden: Array) -> Array:
-    """(3,) slope over x of the logarithm of a point's colour over its mirror image's: light from one side."""
-    soft = cv2.GaussianBlur(texture[..., :3].astype(np.float32), (0, 0), 3) + 8
+    """(3,) slope over x of log(a point's colour / its mirror image's): light from one side."""
+    soft = blurred(texture[..., :3].astype(np.float32), 3) + 8
     at = np.clip(np.round(uv[:POINTS]).astype(int), 0, [texture.shape[1] - 1, texture.shape[0] - 1])
     colour = np.log(soft[at[:, 1], at[:, 0]])
     ratio = colour - colour[canonical().mirror]

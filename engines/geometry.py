@@ -1,7 +1,8 @@
-"""The canonical face, the names of its points, and rigid pose: what every other geometric module starts from.
+"""The canonical face, the names of its points, and rigid pose.
 
-Head frame used throughout: x to the picture's right, y down, z away from the viewer, in face widths (the distance of
-points 234 and 454 of the canonical face, 15.3 cm), origin between the ears at eye height.
+Head frame used throughout: x to the picture's right, y down, z away from the viewer, in face widths
+(the distance of points 234 and 454 of the canonical face, 15.3 cm), origin between the ears at eye
+height.
 """
 
 from dataclasses import dataclass
@@ -12,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+Floats = NDArray[np.float64]
 Index = NDArray[np.int32]
 
 POINTS = 468
 """Points of the face mesh; the ten after them are the irises."""
 
-OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-        152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
+OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
 """The outline of the face, clockwise from the top of the forehead."""
 
 # The pictures's left eye, outer to inner corner. The right eye is its mirror image.
@@ -35,11 +39,17 @@ LIP_LOWER = (95, 88, 178, 87, 14, 317, 402, 318, 324)
 """Lower inner lip, pairwise under `LIP_UPPER`."""
 LIP_CORNERS = (78, 308)
 """Inner corners of the mouth."""
-LIP_RINGS_UPPER = ((183, 42, 41, 38, 12, 268, 271, 272, 407), (184, 74, 73, 72, 11, 302, 303, 304, 408),
-                   (185, 40, 39, 37, 0, 267, 269, 270, 409))  # fmt: skip
+LIP_RINGS_UPPER = (
+    (183, 42, 41, 38, 12, 268, 271, 272, 407),
+    (184, 74, 73, 72, 11, 302, 303, 304, 408),
+    (185, 40, 39, 37, 0, 267, 269, 270, 409),
+)
 """Rows of the upper lip from the inner rim to the outer one, aligned with `LIP_UPPER`."""
-LIP_RINGS_LOWER = ((96, 89, 179, 86, 15, 316, 403, 319, 325), (77, 90, 180, 85, 16, 315, 404, 320, 307),
-                   (146, 91, 181, 84, 17, 314, 405, 321, 375))  # fmt: skip
+LIP_RINGS_LOWER = (
+    (96, 89, 179, 86, 15, 316, 403, 319, 325),
+    (77, 90, 180, 85, 16, 315, 404, 320, 307),
+    (146, 91, 181, 84, 17, 314, 405, 321, 375),
+)
 """Rows of the lower lip from the inner rim to the outer one, aligned with `LIP_LOWER`."""
 
 IRISES = (468, 473)
@@ -67,7 +77,7 @@ class Canonical:
 def canonical() -> Canonical:
     """The canonical face; its file stands beside this module with its notice."""
     with np.load(Path(__file__).parent / "data" / "canonical_face.npz") as data:
-        points = data["vertices"] * np.float32([1, -1, -1])
+        points = data["vertices"] * np.array([1, -1, -1], np.float32)
         width = float(np.linalg.norm(points[454] - points[234]))
         return Canonical(
             (points / width).astype(np.float32),
@@ -90,7 +100,7 @@ class Eye:
 
     @property
     def contour(self) -> Index:
-        """The lid line as one closed curve: outer corner, upper lid, inner corner, lower lid back."""
+        """The lid line, closed: outer corner, upper lid, inner corner, lower lid back."""
         return np.concatenate([self.corners[:1], self.upper, self.corners[1:], self.lower[::-1]])
 
 
@@ -105,7 +115,7 @@ def eyes() -> tuple[Eye, Eye]:
 
 @cache
 def lip_contour() -> Index:
-    """The inner lip line as one closed curve: left corner, upper lip, right corner, lower lip back."""
+    """The inner lip line, closed: left corner, upper lip, right corner, lower lip back."""
     return np.array([78, *LIP_UPPER, 308, *LIP_LOWER[::-1]], np.int32)
 
 
@@ -139,10 +149,11 @@ def rigid_weights() -> Array:
 
 
 def fit_pose(landmarks: Array, reference: Array | None = None, rounds: int = 3) -> Pose:
-    """The pose of a face against `reference` (468, 3) in the head frame; the canonical face when None.
+    """The pose of a face against `reference` (468, 3) in the head frame, by default the canonical.
 
-    Weighted Procrustes (Umeyama 1991, doi 10.1109/34.88573) on expression-stable points, re-weighted by Huber's rule
-    with the threshold at 1.345 robust deviations, so that one point that moves after all does not tilt the head.
+    Weighted Procrustes (Umeyama 1991, doi 10.1109/34.88573) on expression-stable points,
+    re-weighted by Huber's rule with the threshold at 1.345 robust deviations, so that one point
+    that moves after all does not tilt the head.
     """
     index = np.flatnonzero(rigid_weights())
     base = rigid_weights()[index].astype(np.float64)
@@ -152,20 +163,20 @@ def fit_pose(landmarks: Array, reference: Array | None = None, rounds: int = 3) 
     rotation, translation, scale = np.eye(3), np.zeros(3), 1.0
     for _ in range(rounds):
         rotation, translation, scale = _umeyama(source, target, weights)
-        error = np.linalg.norm(target - (scale * source @ rotation.T + translation), axis=1)
+        fitted: Floats = scale * source @ rotation.T + translation
+        error: Floats = np.linalg.norm(target - fitted, axis=1)
         threshold = 1.345 * max(1.4826 * float(np.median(error)), 1e-6 * scale)
         weights = base * np.minimum(1, threshold / np.maximum(error, 1e-9))
     return Pose(rotation.astype(np.float32), translation.astype(np.float32), float(scale))
 
 
-def _umeyama(
-    source: NDArray[np.float64], target: NDArray[np.float64], weights: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+def _umeyama(source: Floats, target: Floats, weights: Floats) -> tuple[Floats, Floats, float]:
     share = weights / weights.sum()
     mean_s, mean_t = share @ source, share @ target
     s, t = source - mean_s, target - mean_t
-    u, d, vt = np.linalg.svd((t * share[:, None]).T @ s)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    spread: Floats = (t * share[:, None]).T @ s
+    u, d, vt = np.linalg.svd(spread)
+    sign: Floats = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
     rotation = u * sign @ vt
     scale = float((d * sign).sum() / (share @ (s * s).sum(1)))
     return rotation, mean_t - scale * rotation @ mean_s, scale
@@ -195,13 +206,13 @@ def rotation_matrix(vector: Array) -> Array:
 def euler_deg(rotation: Array) -> tuple[float, float, float]:
     """Yaw, pitch, roll in degrees of rotation = Rz(roll) Ry(yaw) Rx(pitch).
 
-    In the head frame (y down, z away): yaw > 0 turns the nose to the left of the picture, pitch > 0 lowers it,
-    roll > 0 tilts the head clockwise in the picture.
+    In the head frame (y down, z away): yaw > 0 turns the nose to the left of the picture, pitch > 0
+    lowers it, roll > 0 tilts the head clockwise in the picture.
     """
     yaw = np.arcsin(np.clip(-rotation[2, 0], -1, 1))
     pitch = np.arctan2(rotation[2, 1], rotation[2, 2])
     roll = np.arctan2(rotation[1, 0], rotation[0, 0])
-    return tuple(float(np.degrees(a)) for a in (yaw, pitch, roll))
+    return float(np.degrees(yaw)), float(np.degrees(pitch)), float(np.degrees(roll))
 
 
 def from_euler_deg(yaw: float, pitch: float, roll: float) -> Array:

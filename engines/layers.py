@@ -1,17 +1,24 @@
-"""The picture taken apart: matte of the person, their colours without the background, the background without them."""
-
-from typing import Any, cast
+"""The picture taken apart: the person's matte and colours, and the background without them."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.geometry import Array
+from engines.vision import (
+    Image,
+    blurred,
+    dilated,
+    disc,
+    eroded,
+    grey,
+    guided,
+    laplacian,
+    resized,
+    square,
+)
 
-Image = NDArray[np.uint8]
 Mask = NDArray[np.float32]
-
-_cv2 = cast("Any", cv2)
 
 _RELAX_BELOW_PX, _RELAX_ROUNDS = 400, 12
 _UNMIX_ABOVE = 0.25
@@ -21,46 +28,48 @@ _UNMIX_ABOVE = 0.25
 def refined_matte(picture: Image, rough: Mask, face_px: float) -> Mask:
     """(H, W) 0-1: a segmentation made exact along the person's outline.
 
-    In a band around the outline each pixel is split between the person's and the background's local colours, as far
-    as these differ; then smoothed along the picture's own edges (guided filter, He et al. 2010).
+    In a band around the outline each pixel is split between the person's and the background's local
+    colours, as far as these differ; then smoothed along the picture's own edges (guided filter, He
+    et al. 2010).
     """
     band = max(2, round(face_px * 0.045)) * 2 + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (band, band))
-    inner = cv2.erode((rough > 0.85).astype(np.uint8), kernel)
-    outer = cv2.erode((rough < 0.15).astype(np.uint8), kernel)
+    kernel = disc(band)
+    inner = eroded((rough > 0.85).astype(np.uint8), kernel)
+    outer = eroded((rough < 0.15).astype(np.uint8), kernel)
     if not inner.any() or not outer.any():
         return rough
     source = picture.astype(np.float32)
     person = pushed(source, inner.astype(np.float32))
     behind = pushed(source, outer.astype(np.float32))
     apart = person - behind
-    square = (apart * apart).sum(2)
-    share = ((source - behind) * apart).sum(2) / np.maximum(square, 1)
-    sure = square / (square + 30.0**2)
+    power = (apart * apart).sum(2)
+    share = ((source - behind) * apart).sum(2) / np.maximum(power, 1)
+    sure = power / (power + 30.0**2)
     split = np.clip((share - 0.12) / 0.7, 0, 1) * sure + rough * (1 - sure)
     split = np.where(inner > 0, 1, np.where(outer > 0, 0, split)).astype(np.float32)
     radius = max(1, round(face_px * 0.008))
-    fine = _cv2.ximgproc.guidedFilter(source / 255, split, radius, 1e-3)
-    return np.clip((np.asarray(fine, np.float32) - 0.04) / 0.92, 0, 1)
+    fine = guided(split, source / 255, radius, 1e-3)
+    return np.clip((fine - 0.04) / 0.92, 0, 1)
 
 
 def pushed(picture: Array, weight: Mask) -> Array:
     """(H, W, C) the weighted pixels unchanged, the rest filled smoothly from around them.
 
-    A pyramid of means gives the coarse colours; on the way back each level is relaxed towards the harmonic fill.
+    A pyramid of means gives the coarse colours; on the way back each level is relaxed towards the
+    harmonic fill.
     """
     levels = [(picture.astype(np.float32) * weight[..., None], weight.astype(np.float32))]
     while min(levels[-1][1].shape) > 2:
         c, w = levels[-1]
         size = ((w.shape[1] + 1) // 2, (w.shape[0] + 1) // 2)
-        c, w = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (c, w))
+        c, w = resized(c, size), resized(w, size)
         gain = np.minimum(w * 4, 1) / np.maximum(w, 1e-6)
         levels.append((c * gain[..., None], w * gain))
     c, w = levels[-1]
     filled = np.broadcast_to(c.sum((0, 1)) / max(float(w.sum()), 1e-6), c.shape).astype(np.float32)
     for c, w in reversed(levels):
         size = (w.shape[1], w.shape[0])
-        below = cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR)
+        below = resized(filled, size, cv2.INTER_LINEAR)
         trust = np.clip(w, 0, 1)[..., None]
         known = c / np.maximum(w, 1e-6)[..., None] * trust
         filled = known + below * (1 - trust)
@@ -71,34 +80,33 @@ def pushed(picture: Array, weight: Mask) -> Array:
 
 
 def background_plate(picture: Image, matte: Mask, face_px: float, seed: int = 0) -> Image:
-    """(H, W, 3) the picture without the person: filled from around, with the picture's own grain."""
+    """(H, W, 3) the picture without the person: filled from around, with its own grain."""
     reach = max(3, round(face_px * 0.09)) | 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    person = cv2.dilate((matte > 0.03).astype(np.uint8), kernel)
+    person = dilated((matte > 0.03).astype(np.uint8), disc(reach))
     known = (1 - person).astype(np.float32)
     if known.sum() < 0.005 * known.size:
         return picture.copy()
     filled = pushed(picture.astype(np.float32), known)
-    blurred = cv2.GaussianBlur(filled, (0, 0), max(1.0, face_px * 0.03))
-    soft = cv2.GaussianBlur(known, (0, 0), max(1.0, face_px * 0.015)) * known
-    plate = blurred + (picture.astype(np.float32) - blurred) * soft[..., None]
+    smooth = blurred(filled, max(1.0, face_px * 0.03))
+    soft = blurred(known, max(1.0, face_px * 0.015)) * known
+    plate = smooth + (picture.astype(np.float32) - smooth) * soft[..., None]
     plate += _grain(picture, known, seed) * (1 - soft)[..., None]
     return np.clip(plate + 0.5, 0, 255).astype(np.uint8)
 
 
 def _grain(picture: Image, known: Mask, seed: int) -> Array:
     """(H, W, 1) noise of the strength that the background's own fine grain has."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.5)
+    luma = grey(picture)
+    fine = luma - blurred(luma, 1.5)
     inner = fine[known > 0]
     sigma = min(float(np.median(np.abs(inner))) * 1.4826, 6.0) if inner.size else 0.0
-    noise = np.random.default_rng(seed).normal(0, 1, grey.shape).astype(np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), 0.7)
+    noise = np.random.default_rng(seed).normal(0, 1, luma.shape).astype(np.float32)
+    noise = blurred(noise, 0.7)
     return (noise / max(float(noise.std()), 1e-6) * sigma)[..., None]
 
 
 def foreground(picture: Image, matte: Mask, plate: Image) -> Image:
-    """(H, W, 3) the person's colours, free of background where the matte is soft and continued beyond its edge."""
+    """(H, W, 3) the person's colours without background, continued beyond the matte's edge."""
     source = picture.astype(np.float32)
     solid = np.clip((matte - 0.9) / 0.1, 0, 1)
     own = pushed(source, np.maximum(solid, 1e-4 * matte))
@@ -110,7 +118,7 @@ def foreground(picture: Image, matte: Mask, plate: Image) -> Image:
 
 
 def premultiplied(colours: Image, matte: Mask) -> Image:
-    """(H, W, 4) uint8 with colours times matte, so that resampling never mixes in what lies outside."""
+    """(H, W, 4) uint8 colours times matte, so that resampling mixes in nothing from outside."""
     alpha = matte[..., None].astype(np.float32)
     rgba = np.concatenate([colours.astype(np.float32) * alpha, alpha * 255], 2)
     return np.clip(rgba + 0.5, 0, 255).astype(np.uint8)
@@ -120,30 +128,29 @@ def polygon_mask(points: Array, shape: tuple[int, int]) -> Mask:
     """(H, W) coverage 0-1 of a closed polygon (N, 2) in pixels, with smooth edges."""
     mask = np.zeros(shape, np.uint8)
     fixed = np.round(points * 16).astype(np.int32)
-    cv2.fillPoly(mask, [fixed], 255, lineType=cv2.LINE_AA, shift=4)
+    cv2.fillPoly(mask, [fixed], (255,), lineType=cv2.LINE_AA, shift=4)
     return mask.astype(np.float32) / 255
 
 
 def inset_mask(points: Array, shape: tuple[int, int], blur: float) -> Mask:
-    """(H, W) coverage of a closed polygon (N, 2) that ends just inside its line, as softly as the picture's edges.
+    """(H, W) coverage of a closed polygon (N, 2) that ends just inside its line, softly.
 
-    `blur` is the picture's own, in px: see `blur_of`.
+    `blur` is the picture's own, in px (see `blur_of`): its edges are as soft.
     """
     mask = polygon_mask(points, shape)
-    inner = cv2.erode(mask, np.ones((3, 3), np.uint8))
-    return np.minimum(mask, cv2.GaussianBlur(inner, (0, 0), max(0.6, blur)))
+    return np.minimum(mask, blurred(eroded(mask, square(3)), max(0.6, blur)))
 
 
 def blur_of(picture: Image) -> float:
-    """How blurred a picture is: the standard deviation, in px, of the Gaussian that would make it so.
+    """How blurred a picture is: the sigma, in px, of the Gaussian that would make it so.
 
-    Blurring by 1 px takes the more detail away the sharper the picture is. For the usual picture, whose power falls
-    with the square of frequency, the energy of the Laplacian goes with the fourth power of the blur, and so their
-    ratio before and after gives it.
+    Blurring by 1 px takes the more detail away the sharper the picture is. For the usual picture,
+    whose power falls with the square of frequency, the energy of the Laplacian goes with the fourth
+    power of the blur, and so their ratio before and after gives it.
     """
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    before = float(np.square(cv2.Laplacian(grey, cv2.CV_32F)).mean())
-    after = float(np.square(cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.CV_32F)).mean())
+    luma = grey(picture)
+    before = float(np.square(laplacian(luma)).mean())
+    after = float(np.square(laplacian(blurred(luma, 1.0))).mean())
     root = np.sqrt(min(after / max(before, 1e-6), 0.98))
     return float(np.sqrt(root / (1 - root)))
 

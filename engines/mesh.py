@@ -1,23 +1,27 @@
-"""The control mesh over the whole picture: face, hair, neck, shoulders, and how each part follows the head.
+"""The control mesh over the whole picture, and how each part of it follows the head.
 
-The face is MediaPipe's mesh, finer. Around it a triangulated grid continues it without a seam. Every vertex has a place
-in the head frame, a share in the turn of the head, and weights by which the displacements of face points reach it.
+The face is MediaPipe's mesh, finer. Around it a triangulated grid continues it without a seam, over
+hair, neck and shoulders. Every vertex has a place in the head frame, a share in the turn of the
+head, and weights by which the displacements of face points reach it.
 """
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.linalg import splu
-from scipy.spatial import Delaunay, cKDTree
+from numpy.typing import NDArray
+from scipy import sparse, spatial
+from scipy.sparse import linalg
 
-from engines.geometry import POINTS, Array, Index, Pose, canonical
-from engines.subdivide import face_mesh
+from engines.geometry import POINTS, Array, Floats, Index, Pose, canonical
+from engines.subdivide import Weights, face_mesh
+
+_sparse, _spatial, _linalg = cast("Any", sparse), cast("Any", spatial), cast("Any", linalg)
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """The shape assumed where there are no landmarks, in face widths. Fitted on clips (tools/fit_proxy.py)."""
+    """The shape assumed without landmarks, in face widths; fitted by tools/fit_proxy.py."""
 
     back: float = 0.12
     """depth of the outline of hair and skull"""
@@ -36,7 +40,7 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
-    """Control mesh of one portrait. Face vertices first (see `FaceMesh`), then the grid around them."""
+    """Control mesh of one portrait: first the face (see `FaceMesh`), then the grid around it."""
 
     points: Array
     """(V, 3) rest place of each vertex in the head frame: where the picture's own pixels are"""
@@ -46,14 +50,15 @@ class Mesh:
     """how many of the triangles span eyes and mouth"""
     head: Array
     """(V,) share in the turn of the head, 0 at the shoulders and far away, 1 on the face"""
-    weights: sparse.csr_matrix
+    weights: Weights
     """(V, 468) share in the displacement of each face point"""
 
 
 def build_mesh(face: Array, pose: Pose, size: tuple[int, int], proxy: Proxy | None = None) -> Mesh:
     """The mesh of a portrait.
 
-    `face` (468, 3) is in the head frame, `pose` puts it into the picture, `size` is the picture's (width, height).
+    `face` (468, 3) is in the head frame, `pose` puts it into the picture, `size` is the picture's
+    (width, height).
     """
     proxy = proxy or Proxy()
     fine = face_mesh()
@@ -73,7 +78,7 @@ def build_mesh(face: Array, pose: Pose, size: tuple[int, int], proxy: Proxy | No
         triangles=np.concatenate([fine.holes, outer_triangles, fine.skin]),
         holes=len(fine.holes),
         head=np.concatenate([np.ones(len(inner), np.float32), frame.head_share(grid)]),
-        weights=sparse.vstack([fine.weights, follow @ fine.weights]).tocsr().astype(np.float32),
+        weights=_sparse.vstack([fine.weights, follow @ fine.weights]).tocsr().astype(np.float32),
     )
 
 
@@ -89,11 +94,9 @@ def _to_head(flat: Array, depth: Array, pose: Pose) -> Array:
 def _grid(outline: Array, size: tuple[int, int], face_px: float) -> Array:
     """Points around the face, denser near it, reaching a quarter beyond the picture's border."""
     width, height = size
-    low, high = outline.min(0), outline.max(0)
-    middle = (low + high) / 2
     margin = 0.25 * max(width, height)
     points: list[Array] = []
-    tree = cKDTree(outline)
+    tree = _spatial.cKDTree(outline)
     for step, near, far in ((0.055, 0.0, 0.35), (0.09, 0.35, 1.1), (0.22, 1.1, 1e9)):
         pitch = max(step * face_px, max(width, height) / 160)
         xs = np.arange(-margin, width + margin + pitch, pitch)
@@ -102,7 +105,7 @@ def _grid(outline: Array, size: tuple[int, int], face_px: float) -> Array:
         lattice[1::2, :, 0] += pitch / 2
         flat = lattice.reshape(-1, 2)
         away = tree.query(flat)[0] / face_px
-        keep = (away >= max(near, 0.6 * step)) & (away < far) & ~_inside(flat, outline, middle)
+        keep = (away >= max(near, 0.6 * step)) & (away < far) & ~_inside(flat, outline)
         points.append(flat[keep])
     border = np.array(
         [
@@ -113,9 +116,7 @@ def _grid(outline: Array, size: tuple[int, int], face_px: float) -> Array:
     return np.concatenate([*points, border]).astype(np.float32)
 
 
-def _inside(
-    points: Array, outline: Array, _middle: Array
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _inside(points: Array, outline: Array) -> NDArray[np.bool_]:
     """Which points lie inside a closed polygon (even-odd rule)."""
     x, y = points[:, 0], points[:, 1]
     inside = np.zeros(len(points), bool)
@@ -130,9 +131,9 @@ def _triangulate(oval: Index, inner: int, outline: Array, grid: Array) -> tuple[
     """Triangles between the face's outline and the grid, in vertex numbers of the whole mesh."""
     numbers = np.concatenate([oval, inner + np.arange(len(grid), dtype=np.int32)])
     places = np.concatenate([outline, grid])
-    triangles = Delaunay(places).simplices
+    triangles = _spatial.Delaunay(places).simplices
     centre = places[triangles].mean(1).astype(np.float32)
-    keep = ~_inside(centre, outline, outline.mean(0))
+    keep = ~_inside(centre, outline)
     return numbers, numbers[triangles[keep]].astype(np.int32)
 
 
@@ -144,29 +145,29 @@ def _follow(
     grid: Array,
     flat: Array,
     reach_px: float,
-) -> sparse.csr_matrix:
-    """(grid, inner) weights by which the outline's displacement reaches the grid: screened harmonic.
+) -> Weights:
+    """(grid, inner) weights by which the outline's displacement reaches the grid.
 
-    Solves (L + M / reach^2) w = 0 with the outline's own displacement on the outline, so that it fades like
-    exp(-distance / reach). L is the cotangent Laplacian of the triangles, M their lumped areas.
+    Screened harmonic: solves (L + M / reach^2) w = 0 with the outline's own displacement on the
+    outline, so that it fades like exp(-distance / reach). L is the cotangent Laplacian of the
+    triangles, M their lumped areas.
     """
     places = np.concatenate([flat[oval], grid]).astype(np.float64)
     local = np.full(int(numbers.max()) + 1, -1)
     local[numbers] = np.arange(len(numbers))
-    stiffness, mass = _laplacian(places, local[triangles])
-    system = (stiffness + sparse.diags(mass / reach_px**2 + 1e-9)).tocsc()
+    system: Any = _system(places, local[triangles], reach_px)
     n = len(oval)
-    solved = splu(system[n:, n:]).solve(-system[n:, :n].toarray())
+    solved = _linalg.splu(system[n:, n:]).solve(-system[n:, :n].toarray())
     solved[np.abs(solved) < 1e-3] = 0
-    block = sparse.csr_matrix(solved.astype(np.float32))
-    spread = sparse.csr_matrix((np.ones(n, np.float32), (np.arange(n), oval)), shape=(n, inner))
+    block = _sparse.csr_matrix(solved.astype(np.float32))
+    spread = _sparse.csr_matrix((np.ones(n, np.float32), (np.arange(n), oval)), shape=(n, inner))
     return block @ spread
 
 
-def _laplacian(places: np.ndarray, triangles: Index) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Cotangent Laplacian (positive semi-definite) and lumped area of each point."""
+def _system(places: Floats, triangles: NDArray[np.integer[Any]], reach_px: float) -> Weights:
+    """L + M / reach^2: cotangent Laplacian (positive semi-definite) and each point's area."""
     n = len(places)
-    stiffness = sparse.csr_matrix((n, n))
+    stiffness = _sparse.csr_matrix((n, n))
     mass = np.zeros(n)
     a, b, c = (places[triangles[:, i]] for i in range(3))
     area = np.abs(np.cross(b - a, c - a)) / 2
@@ -177,22 +178,23 @@ def _laplacian(places: np.ndarray, triangles: Index) -> tuple[sparse.csr_matrix,
         cot = np.clip(((q - p) * (r - p)).sum(1) / (2 * area), 0.01, 20) / 2
         rows = np.concatenate([triangles[:, j], triangles[:, k]])
         columns = np.concatenate([triangles[:, k], triangles[:, j]])
-        stiffness += sparse.csr_matrix((np.tile(-cot, 2), (rows, columns)), shape=(n, n))
+        stiffness += _sparse.csr_matrix((np.tile(-cot, 2), (rows, columns)), shape=(n, n))
         np.add.at(mass, triangles[:, i], area / 3)
     diagonal = -np.asarray(stiffness.sum(1)).ravel()
-    return (stiffness + sparse.diags(diagonal)).tocsr(), mass
+    laplacian = (stiffness + _sparse.diags(diagonal)).tocsr()
+    return (laplacian + _sparse.diags(mass / reach_px**2 + 1e-9)).tocsc()
 
 
 class _Frame:
     """Distances from the face's outline, measured along the head's own axes."""
 
     def __init__(self, outline: Array, pose: Pose, proxy: Proxy) -> None:
-        self._tree = cKDTree(outline)
+        self._tree: Any = _spatial.cKDTree(outline)
         self._outline, self._pose, self._proxy = outline, pose, proxy
         self._down = pose.rotation[:2, 1] / max(float(np.linalg.norm(pose.rotation[:2, 1])), 1e-6)
 
     def depth(self, points: Array, oval_depth: Array) -> Array:
-        """(N,) head-frame depth: that of the nearest part of the face's edge, falling to the skull's outline."""
+        """(N,) head-frame depth, falling from the nearest part of the face's edge to `back`."""
         away, nearest = self._tree.query(points, k=6)
         weight = 1 / (away + 0.01 * self._pose.scale) ** 2
         edge = (oval_depth[nearest] * weight).sum(1) / weight.sum(1)
@@ -201,7 +203,7 @@ class _Frame:
         return (edge + (self._proxy.back - edge) * fall).astype(np.float32)
 
     def head_share(self, points: Array) -> Array:
-        """(N,) share in the turn of the head: firm near the face, fading by how far and in which direction."""
+        """(N,) share in the turn of the head: firm near the face, fading with the distance."""
         away, nearest = self._tree.query(points)
         unit = self._pose.scale
         direction = points - self._outline[nearest]
@@ -229,8 +231,9 @@ def deform(
 ) -> Array:
     """(B, V, 3) picture coordinates of the moved mesh.
 
-    `displacement` (B, 468, 3) of the face points in the head frame; `rest` is the pose in the photo, `target` the
-    rotations (B, 3, 3), translations (B, 3) and scales (B,) that the head shall have.
+    `displacement` (B, 468, 3) of the face points in the head frame; `rest` is the pose in the
+    photo, `target` the rotations (B, 3, 3), translations (B, 3) and scales (B,) that the head
+    shall have.
     """
     batch = len(displacement)
     columns = displacement.transpose(1, 0, 2).reshape(POINTS, batch * 3)

@@ -1,6 +1,4 @@
-"""Rasteriser of the control mesh: for every picture element, the place in the source it comes from."""
-
-from typing import Any
+"""Rasteriser of the control mesh: for every pixel, the place in the source it comes from."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +11,7 @@ Pixels = NDArray[np.uint8]
 FAR = np.float32(1e9)
 
 
-def _rasterise(
+def _rasterise(  # noqa: C901, PLR0915 - one kernel: in two it is slower and rounds differently
     vertices: Array, triangles: Index, uv: Array, holes: int, depth: Array, out: Array
 ) -> None:
     height, width = depth.shape
@@ -64,17 +62,18 @@ _compiled = compiled(_rasterise, fastmath=True)
 def rasterise(
     vertices: Array, triangles: Index, uv: Array, holes: int, out: Array, depth: Array
 ) -> None:
-    """Fill `out` (B, H, W, 2) with the `uv` (V, 2) seen at each pixel centre, nearest surface first.
+    """Fill `out` (B, H, W, 2) with the `uv` (V, 2) seen at each pixel centre, nearest first.
 
-    `vertices` (B, V, 3) are in pixels of `out`, z away from the viewer; the first `holes` triangles lie behind all
-    others. `depth` (H, W) is scratch. Pixels that no triangle covers keep what `out` holds.
+    `vertices` (B, V, 3) are in pixels of `out`, z away from the viewer; the first `holes` triangles
+    lie behind all others. `depth` (H, W) is scratch. Pixels that no triangle covers keep what `out`
+    holds.
     """
     for one, target in zip(vertices, out, strict=True):
         depth.fill(FAR)
         _compiled(one, triangles, uv, holes, depth, target)
 
 
-def _blend(foreground: Any, plate: Any, out: Any) -> None:  # noqa: ANN401
+def _blend(foreground: Pixels, plate: Pixels, out: Pixels) -> None:
     height, width = out.shape[0], out.shape[1]
     for y in range(height):
         for x in range(width):
@@ -94,14 +93,18 @@ def blend_over(foreground: Pixels, plate: Pixels, out: Pixels) -> None:
     _compiled_blend(foreground, plate, out)
 
 
-def _soften(places: Any, picture: Any, jump: float) -> None:  # noqa: ANN401
+def _soften(places: Array, picture: Pixels, jump: float) -> None:
     height, width = picture.shape[0], picture.shape[1]
     before = picture[0].copy()
     for y in range(1, height - 1):
         here = picture[y].copy()
         for x in range(1, width - 1):
-            across = abs(places[y, x + 1, 0] - places[y, x - 1, 0]) + abs(places[y, x + 1, 1] - places[y, x - 1, 1])
-            down = abs(places[y + 1, x, 0] - places[y - 1, x, 0]) + abs(places[y + 1, x, 1] - places[y - 1, x, 1])
+            across = abs(places[y, x + 1, 0] - places[y, x - 1, 0]) + abs(
+                places[y, x + 1, 1] - places[y, x - 1, 1]
+            )
+            down = abs(places[y + 1, x, 0] - places[y - 1, x, 0]) + abs(
+                places[y + 1, x, 1] - places[y - 1, x, 1]
+            )
             if across > jump or down > jump:
                 for c in range(3):
                     side = np.int32(here[x - 1, c]) + np.int32(here[x + 1, c])
@@ -114,5 +117,5 @@ _compiled_soften = compiled(_soften)
 
 
 def soften_breaks(places: Array, picture: Pixels, jump: float = 12.0) -> None:
-    """Smooth the stairs where one surface ends in front of another: `places` (H, W, 2) jump there."""
+    """Smooth the stairs where one surface ends before another: `places` (H, W, 2) jump there."""
     _compiled_soften(places, picture, jump)

@@ -12,13 +12,13 @@ from typing import Any, cast
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from skimage import metrics
 
-from engines.geometry import OVAL, POINTS, fit_pose, rotation_vector
+from engines.geometry import OVAL, POINTS, Floats, fit_pose, rotation_vector
+from engines.vision import Image, blurred, fill_hull, grey, laplacian, resized
 
-Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Points = NDArray[np.float32]
-Floats = NDArray[np.float64]
 
 REGION_PX = 256
 """Long side at which regions are compared."""
@@ -57,7 +57,7 @@ class Region:
             max(round(part.shape[0] * self.scale), 8),
         )
         method = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
-        return cast("Image", cv2.resize(part, size, interpolation=method))
+        return resized(part, size, method)
 
     def place(self, landmarks: Points) -> Points:
         """(N, 2) picture coordinates -> coordinates of the cut region."""
@@ -110,9 +110,7 @@ def psnr(a: Image, b: Image, mask: Mask) -> float:
 
 def ssim_map(a: Image, b: Image) -> Floats:
     """(H, W) structural similarity, mean of the colours; Gaussian window of 1.5 px."""
-    import skimage.metrics
-
-    measure = cast("Any", skimage.metrics).structural_similarity
+    measure = cast("Any", metrics).structural_similarity
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     result = measure(a, b, data_range=255, channel_axis=-1, full=True, **options)
     return np.asarray(result[1], np.float64).mean(axis=-1)
@@ -131,9 +129,8 @@ def masked_mean(values: Floats, mask: Mask) -> float:
 def hull_mask(points: Points, shape: tuple[int, ...]) -> Mask:
     """The inside of the face's outline."""
     outline = points[list(OVAL), :2]
-    hull = cv2.convexHull(np.round(outline).astype(np.int32))
     mask = np.zeros(shape[:2], np.uint8)
-    cv2.fillConvexPoly(mask, hull, (1,))
+    fill_hull(mask, np.round(outline).astype(np.int32))
     return mask.astype(np.bool_)
 
 
@@ -236,8 +233,7 @@ def sharpness(image: Image, landmarks: Points) -> float:
     """
     width = float(np.linalg.norm(landmarks[234] - landmarks[454]))
     sigma = max(width / 200, 0.8)
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    response = cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), sigma), cv2.CV_32F) * sigma**2
+    response = laplacian(blurred(grey(image), sigma)) * sigma**2
     return masked_mean(response.astype(np.float64) ** 2, hull_mask(landmarks, image.shape))
 
 
@@ -274,8 +270,8 @@ def background_motion(output: Image, source: Image, background: Mask) -> float:
 
 def background_flow(output: Image, source: Image, background: Mask) -> float:
     """Mean flow from the source where there is no person, in 1/1000 of the picture's long side."""
-    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (source, output)]
+    before, after = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (source, output))
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    flow = finder.calc(grey[0], grey[1], cast("Any", None))
+    flow = finder.calc(before, after, cast("Any", None))
     length = np.linalg.norm(np.asarray(flow, np.float64), axis=-1)
     return masked_mean(length, background) * 1000 / max(source.shape[:2])

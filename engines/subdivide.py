@@ -1,24 +1,41 @@
-"""One step of interpolating subdivision of the face mesh, as a matrix from its points to the finer mesh's."""
+"""One step of interpolating subdivision of the face mesh, as a matrix from its points."""
 
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, Protocol, cast, overload
 
 import numpy as np
 from scipy import sparse
 
-from engines.geometry import POINTS, Index, canonical, eyes, lip_contour
+from engines.geometry import POINTS, Array, Index, canonical, eyes, lip_contour
+
+_sparse = cast("Any", sparse)
+
+
+class Weights(Protocol):
+    """A sparse matrix of SciPy, which has no types: each row mixes rows of what it multiplies."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        ...
+
+    @overload
+    def __matmul__(self, other: Array) -> Array: ...
+    @overload
+    def __matmul__(self, other: "Weights") -> "Weights": ...
 
 
 @dataclass(frozen=True, slots=True)
 class FaceMesh:
-    """The face mesh with its edges cut once. Points 0..467 are MediaPipe's own, the edges' middles follow."""
+    """The face mesh with its edges cut once: MediaPipe's points 0..467, then the middles."""
 
     skin: Index
     """(F, 3) triangles of the skin"""
     holes: Index
     """(H, 3) triangles that span the eyes and the mouth"""
-    weights: sparse.csr_matrix
+    weights: Weights
     """(V, 468) place of each vertex as a sum of the face points' places"""
     oval: Index
     """(72,) the outline, in order"""
@@ -37,9 +54,9 @@ def hole_triangles() -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 def face_mesh() -> FaceMesh:
     """The mesh, made once per process.
 
-    Middles inside the skin follow the butterfly rule (Dyn, Levin, Gregory 1990, doi 10.1145/78956.78958), those on the
-    rim of a hole or of the face the four-point rule, so that a coarse motion bends the skin without creases and lids
-    and lips stay curves.
+    Middles inside the skin follow the butterfly rule (Dyn, Levin, Gregory 1990, doi
+    10.1145/78956.78958), those on the rim of a hole or of the face the four-point rule, so that a
+    coarse motion bends the skin without creases and lids and lips stay curves.
     """
     triangles = canonical().triangles
     hole = hole_triangles()
@@ -56,7 +73,7 @@ def face_mesh() -> FaceMesh:
     outline = _outline(triangles)
     for a, b in zip(outline, outline[1:] + outline[:1], strict=True):
         oval += [a, middles[_edge(a, b)]]
-    weights = sparse.lil_matrix((len(rows), POINTS), dtype=np.float32)
+    weights = _sparse.lil_matrix((len(rows), POINTS), dtype=np.float32)
     for i, row in enumerate(rows):
         for j, value in row.items():
             weights[i, j] = value

@@ -1,0 +1,1 @@
+"""The program: a person's face in, a moving portrait out."""

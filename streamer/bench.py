@@ -27,6 +27,9 @@ from streamer.stages import Generator, Retargeter, Tracker
 from streamer.tracker import open_tracker
 from streamer.video import Clip
 
+if sys.platform != "win32":
+    import resource
+
 STAGES = ("track", "retarget", "generate", "encode")
 WARM_UP = 15
 """Frames left out of the figures: compiled code is loaded and caches fill while they pass."""
@@ -177,7 +180,5 @@ def peak_memory_mb() -> float | None:
     """The most memory this process ever held, in MB; None on Windows."""
     if sys.platform == "win32":
         return None
-    import resource
-
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

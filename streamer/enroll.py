@@ -1,4 +1,4 @@
-"""Photos in, portrait out: find the face, judge the photo, take the person apart from the background."""
+"""Photos in, portrait out: find the face, judge the photo, take person and background apart."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,8 +8,9 @@ import numpy as np
 
 from engines.geometry import POINTS, euler_deg, eyes, fit_pose
 from engines.layers import Mask, background_plate, foreground, refined_matte
+from engines.vision import dilated, fill_hull, grey, laplacian, resized, square
 from streamer.errors import MediaError
-from streamer.frame import Image, Landmarks
+from streamer.frame import Array, Image, Landmarks
 from streamer.portrait import FaceReport, Portrait
 from streamer.quiet import quiet_stderr
 from streamer.retarget.measure import eye_ratio, lip_gap
@@ -31,7 +32,8 @@ _TILES = (0.6, 0.4, 0.25)
 def enroll(photos: Sequence[Image], name: str) -> Portrait:
     """The portrait that the best of the photos gives.
 
-    Raises MediaError when no photo shows exactly one usable face; the message of a single photo says why.
+    Raises MediaError when no photo shows exactly one usable face; the message of a single photo
+    says why.
     """
     found: list[Portrait] = []
     problems: list[MediaError] = []
@@ -72,7 +74,7 @@ def _fitted(photo: Image) -> Image:
         return np.ascontiguousarray(photo)
     factor = _LONG_SIDE / longest
     size = (round(photo.shape[1] * factor), round(photo.shape[0] * factor))
-    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return resized(photo, size)
 
 
 class _FaceFinder:
@@ -87,16 +89,18 @@ class _FaceFinder:
         faces = self._detector.find(picture) or self._search(picture)
         if not faces:
             raise MediaError(
-                f"{name}: no face found; use a picture with one face seen from the front, eyes visible"
+                f"{name}: no face found; use a picture with one face seen from the front,"
+                " eyes visible"
             )
         if len(faces) > 1 and faces[1].size > _EQUAL * faces[0].size:
             raise MediaError(
-                f"{name}: two faces of about the same size; crop the picture to the one that shall move"
+                f"{name}: two faces of about the same size; crop the picture to the one that"
+                " shall move"
             )
         if faces[0].size < MIN_FACE_PX:
             raise MediaError(
-                f"{name}: the face is {faces[0].size:.0f} px wide; at least {MIN_FACE_PX} are needed,"
-                f" {_GOOD_FACE_PX} or more look sharp"
+                f"{name}: the face is {faces[0].size:.0f} px wide; at least {MIN_FACE_PX} are"
+                f" needed, {_GOOD_FACE_PX} or more look sharp"
             )
         landmarks = self._landmarks(picture, faces[0])
         if landmarks is None:
@@ -155,13 +159,12 @@ def _matte(picture: Image, landmarks: Landmarks, face_px: float) -> Mask:
         rows, columns = box_of(landmarks).around(3.2, picture.shape)
         head = np.ascontiguousarray(picture[rows, columns])
         near = np.array(model.process(head).segmentation_mask, np.float32)
-    blend = _feather(near.shape, 0.15)
+    blend = _feather((near.shape[0], near.shape[1]), 0.15)
     rough[rows, columns] += (near - rough[rows, columns]) * blend
     face = np.zeros(picture.shape[:2], np.uint8)
     middle = landmarks[:POINTS, :2].mean(0)
     firm = middle + (landmarks[:POINTS, :2] - middle) * _FIRM
-    hull = cv2.convexHull(firm.astype(np.int32))
-    cv2.fillConvexPoly(face, hull, 1)
+    fill_hull(face, firm.astype(np.int32))
     matte = np.maximum(refined_matte(picture, rough, face_px), face)
     return _person_only(matte.astype(np.float32), face)
 
@@ -180,7 +183,7 @@ def _person_only(matte: Mask, face: Image) -> Mask:
     if count <= 2:
         return matte
     own = np.bincount(labels[face > 0], minlength=count).argmax()
-    keep = cv2.dilate((labels == own).astype(np.uint8), np.ones((9, 9), np.uint8))
+    keep = dilated((labels == own).astype(np.uint8), square(9))
     return matte * keep
 
 
@@ -202,12 +205,8 @@ def judge(picture: Image, landmarks: Landmarks) -> FaceReport:
         )
     if abs(yaw) > 8 or abs(pitch) > 12:
         lost = min(30.0, abs(yaw) + max(0.0, abs(pitch) - 12))
-        advice.append(
-            (
-                lost,
-                f"the head is turned by {max(abs(yaw), abs(pitch)):.0f} degrees; look into the camera",
-            )
-        )
+        turned = max(abs(yaw), abs(pitch))
+        advice.append((lost, f"the head is turned by {turned:.0f} degrees; look into the camera"))
     if sharp < 0.35:
         advice.append(
             (25 * (1 - sharp / 0.35), "the face is blurred; use a sharper photo or more light")
@@ -233,28 +232,28 @@ def judge(picture: Image, landmarks: Landmarks) -> FaceReport:
 
 
 def _sharpness(picture: Image, landmarks: Landmarks) -> float:
-    """Fine detail of the face at its own resolution: 95th percentile of the Laplacian over the contrast, 0-1."""
+    """0-1 fine detail of the face: 95th percentile of the Laplacian over the contrast."""
     low = np.maximum(landmarks[:POINTS, :2].min(0).astype(int), 0)
     high = landmarks[:POINTS, :2].max(0).astype(int)
-    face = cv2.cvtColor(picture[low[1] : high[1], low[0] : high[0]], cv2.COLOR_RGB2GRAY)
-    face = np.asarray(face, np.float32)
+    face = grey(picture[low[1] : high[1], low[0] : high[0]])
     contrast = max(float(face.std()), 1.0)
-    detail = np.abs(cv2.Laplacian(face, cv2.CV_32F, ksize=3))
+    detail = np.abs(laplacian(face, 3))
     return float(np.clip(np.percentile(detail, 95) / contrast / 1.6, 0, 1))
 
 
 def _has_glasses(picture: Image, landmarks: Landmarks) -> bool:
-    """Whether a frame crosses the bridge of the nose: skin there is smooth, a frame has edges (a guess)."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    """Whether a frame crosses the bridge of the nose: skin is smooth, a frame has edges."""
+    luma = grey(picture)
     width = float(np.linalg.norm(landmarks[133, :2] - landmarks[362, :2]))
     inner = [landmarks[eye.corners, :2] for eye in eyes()]
     x, y = np.mean([c[np.argmin(np.abs(c[:, 0] - landmarks[168, 0]))] for c in inner], 0)
     half, tall = 0.18 * width, 0.55 * width
-    part = grey[
+    part = luma[
         max(0, int(y - tall)) : int(y + 0.5 * tall), max(0, int(x - half)) : int(x + half) + 1
     ]
     if part.shape[0] < 6 or part.shape[1] < 3:
         return False
-    column = part.mean(1)
-    step = np.abs(np.diff(cv2.GaussianBlur(column[:, None], (1, 0), 0.02 * width + 0.5)[:, 0]))
+    column: Array = part.mean(1)
+    smooth = cv2.GaussianBlur(column[:, None], (1, 0), 0.02 * width + 0.5)
+    step = np.abs(np.diff(np.asarray(smooth, np.float32)[:, 0]))
     return bool(step.max() / max(float(np.median(part)), 20.0) * width > 4.0)

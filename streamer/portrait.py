@@ -1,9 +1,10 @@
 """The enrolled portrait: everything the generator needs of a face, as frozen arrays, and its file.
 
-File format (`.portrait`, version 1): a zip archive as NumPy writes it (`.npz`), read without pickle. Its entries are
-`manifest` (UTF-8 JSON: format, version, name, report), `picture`, `foreground`, `plate` (RGB) and `matte` (grey) as PNG
-files in uint8 arrays, and `landmarks` (478, 3) float32. Mesh and layers are made from these when it is opened, so that
-an old file gains whatever a newer program does better.
+File format (`.portrait`, version 1): a zip archive as NumPy writes it (`.npz`), read without
+pickle. Its entries are `manifest` (UTF-8 JSON: format, version, name, report), `picture`,
+`foreground`, `plate` (RGB) and `matte` (grey) as PNG files in uint8 arrays, and `landmarks`
+(478, 3) float32. Mesh and layers are made from these when it is opened, so that an old file gains
+whatever a newer program does better.
 """
 
 import hashlib
@@ -129,7 +130,7 @@ def save_portrait(portrait: Portrait, path: Path) -> None:
 
 
 def load_portrait(path: Path) -> Portrait:
-    """Read the file. Raises MediaError when it is missing, damaged, foreign or from a newer program."""
+    """Read the file. MediaError when it is missing, damaged, foreign or from a newer program."""
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise MediaError(f"{path}: larger than {_MAX_BYTES // 1_000_000} MB; not a portrait")
@@ -151,7 +152,8 @@ def load_portrait(path: Path) -> Portrait:
         raise MediaError(f"{path}: no such file") from error
     except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise MediaError(
-            f"{path}: not a portrait file, or damaged; make it again with `vivant enroll PHOTO -o {path.name}`"
+            f"{path}: not a portrait file, or damaged; make it again with"
+            f" `vivant enroll PHOTO -o {path.name}`"
         ) from error
     _check_shapes(portrait, path)
     return portrait
@@ -162,7 +164,8 @@ def _check(manifest: dict[str, Any], path: Path) -> None:
         raise ValueError("format")
     if manifest.get("version") != VERSION:
         raise MediaError(
-            f"{path}: portrait version {manifest.get('version')}, this program reads {VERSION}; update it"
+            f"{path}: portrait version {manifest.get('version')}, this program reads {VERSION};"
+            " update it"
         )
 
 

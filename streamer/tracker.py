@@ -1,6 +1,6 @@
 """The driver's face: MediaPipe FaceMesh in tracking mode, kept on one person."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,12 +13,14 @@ from streamer.quiet import quiet_stderr
 from streamer.solutions import solutions
 
 _SMALL = 0.2
-"""A face smaller than this part of the picture's short side is tracked in a window of its own: FaceMesh's own
-detector sees the picture at 128 px and would miss it."""
+"""A face smaller than this part of the picture's short side is tracked in a window of its own.
+
+FaceMesh's own detector sees the picture at 128 px and would miss it.
+"""
 _WINDOW = 4.0
 """Side of that window, in face sizes."""
 _KEEP = 0.75
-"""How far from its middle, as a part of half the window, the face may drift before the window moves."""
+"""How far from its middle, in half windows, the face may drift before the window moves."""
 _LOOKS = 4
 _MASK = 1.8
 """Side of what stays visible around the chosen face, in face sizes, when several are in view."""
@@ -113,7 +115,7 @@ class FaceMesh:
         return np.array(points, np.float32) * np.array([width, height, width], np.float32)
 
     def settle(self, image: Image) -> Landmarks | None:
-        """The landmarks in pixels of `image` after looking at it several times, each time guided by the last.
+        """The landmarks in pixels of `image` after several looks, each guided by the last.
 
         The first look, guided by the detector alone, is off by about 1 % of the face.
         """
@@ -134,8 +136,8 @@ class FaceMesh:
 class FaceTracker:
     """Follows one face. It is chosen once, by size or place, and kept while others come and go.
 
-    FaceMesh follows what it found in the last picture, so the choice is made only when there is none: the others are
-    then hidden from it for that one picture.
+    FaceMesh follows what it found in the last picture, so the choice is made only when there is
+    none: the others are then hidden from it for that one picture.
     """
 
     def __init__(self, config: TrackerConfig) -> None:
@@ -188,7 +190,7 @@ class FaceTracker:
         return np.ascontiguousarray(image[self._window])
 
     def _choose(self, faces: list[Box], image: Image) -> Box:
-        """The face followed so far if one is near its place, else the largest or most central one."""
+        """The face followed so far if one is near its place, else the largest or most central."""
         if self._last is not None:
             last = self._last
             nearest = min(faces, key=lambda f: np.hypot(f.x - last.x, f.y - last.y))
@@ -213,7 +215,7 @@ def box_of(landmarks: Landmarks) -> Box:
 
 
 @contextmanager
-def open_tracker(config: TrackerConfig) -> Iterator[FaceTracker]:
+def open_tracker(config: TrackerConfig) -> Generator[FaceTracker]:
     """A tracker that is closed with the block."""
     tracker = FaceTracker(config)
     try:

@@ -40,7 +40,9 @@ def test_the_lips_meet_at_their_midline():
     """Both move by the same distance, and the corners stay."""
     before, after = speaking(), place_lips(speaking(), np.float32(0))
     upper, lower = list(LIP_UPPER), list(LIP_LOWER)
-    assert np.allclose((before[upper] + before[lower])[:, 1], (after[upper] + after[lower])[:, 1], atol=1e-6)
+    assert np.allclose(
+        (before[upper] + before[lower])[:, 1], (after[upper] + after[lower])[:, 1], atol=1e-6
+    )
     assert np.array_equal(before[[61, 291, 78, 308]], after[[61, 291, 78, 308]])
 
 

@@ -48,7 +48,9 @@ def test_the_canonical_face_equals_its_mirror_image():
 def test_the_triangles_are_one_disk():
     """Vertices - edges + faces = 1, and its only rim is the outline named OVAL."""
     triangles = canonical().triangles
-    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1)
+    edges = np.sort(
+        np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1
+    )
     unique, count = np.unique(edges, axis=0, return_counts=True)
     assert 468 - len(unique) + len(triangles) == 1
     assert set(unique[count == 1].ravel().tolist()) == set(OVAL)

@@ -158,7 +158,9 @@ def test_batches_equal_single_frames():
     random = np.random.default_rng(0)
     displacement = random.normal(0, 0.02, (3, 468, 3)).astype(np.float32)
     pose = portrait().pose
-    turns = np.stack([pose.rotation @ from_euler_deg(*random.uniform(-15, 15, 3)) for _ in range(3)])
+    turns = np.stack(
+        [pose.rotation @ from_euler_deg(*random.uniform(-15, 15, 3)) for _ in range(3)]
+    )
     shifts = (pose.translation + random.normal(0, 5, (3, 3))).astype(np.float32)
     scales = (pose.scale * random.uniform(0.9, 1.1, 3)).astype(np.float32)
     many = deform(mesh(), displacement, pose, (turns, shifts, scales))

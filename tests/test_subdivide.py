@@ -36,7 +36,7 @@ def test_mirror_symmetry():
     mesh, face = face_mesh(), canonical()
     random = np.random.default_rng(3).normal(0, 1, (468, 3)).astype(np.float32)
     one = mesh.weights @ random
-    other = (mesh.weights @ random[face.mirror])
+    other = mesh.weights @ random[face.mirror]
     found = {tuple(row) for row in np.round(one, 3).tolist()}
     missing = [row for row in np.round(other, 3).tolist() if tuple(row) not in found]
     assert len(missing) <= 0.01 * len(one)  # rounding may separate a few
@@ -96,7 +96,11 @@ def test_a_wave_is_smoother_than_with_straight_middles():
     curved = np.abs(mesh.weights @ wave(points) - wave(fine))[inner]
     near = abs(mesh.weights).tolil()
     straight = np.array(
-        [wave(points[[j for j, w in zip(near.rows[i], near.data[i], strict=True) if w > 0.4]]).mean()
-         for i in np.flatnonzero(inner)]
+        [
+            wave(
+                points[[j for j, w in zip(near.rows[i], near.data[i], strict=True) if w > 0.4]]
+            ).mean()
+            for i in np.flatnonzero(inner)
+        ]
     )
     assert curved.mean() < 0.8 * np.abs(straight - wave(fine)[inner]).mean()

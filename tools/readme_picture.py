@@ -68,10 +68,19 @@ def main(arguments: list[str] | None = None) -> int:
 
     shown = list(rows(parsed.start, parsed.duration, parsed.side))[::_EVERY]
     first, *others = [Pillow.fromarray(picture) for picture in shown]
-    options = {"duration": 40 * _EVERY, "loop": 0, "quality": _QUALITY, "method": 6}
-    first.save(parsed.output, save_all=True, append_images=others, **options)
+    first.save(
+        parsed.output,
+        save_all=True,
+        append_images=others,
+        duration=40 * _EVERY,
+        loop=0,
+        quality=_QUALITY,
+        method=6,
+    )
     size_kb = parsed.output.stat().st_size / 1000
-    print(f"{parsed.output}: {len(shown)} pictures, {first.width} x {first.height}, {size_kb:.0f} kB")
+    print(
+        f"{parsed.output}: {len(shown)} pictures, {first.width} x {first.height}, {size_kb:.0f} kB"
+    )
     return 0
 
 

@@ -1,6 +1,6 @@
 """From the portrait's motion to its picture."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from streamer.config import GeneratorConfig
@@ -9,6 +9,6 @@ from streamer.portrait import Portrait
 
 
 @contextmanager
-def open_generator(config: GeneratorConfig, portrait: Portrait) -> Iterator[WarpGenerator]:
+def open_generator(config: GeneratorConfig, portrait: Portrait) -> Generator[WarpGenerator]:
     """The generator of one portrait."""
     yield WarpGenerator(config, portrait)

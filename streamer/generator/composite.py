@@ -1,4 +1,4 @@
-"""The training-free generator: moves the portrait's own pixels, with eyes and mouth under the skin."""
+"""The training-free generator moves the portrait's own pixels, eyes and mouth under the skin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,14 @@ import numpy as np
 
 from engines.eyes import draw_eye, eye_layer
 from engines.features import inside_lips, place_lids, place_lips
-from engines.geometry import POINTS, euler_deg, eyes, lip_contour
 from engines.fill import atlas
+from engines.geometry import POINTS, euler_deg, eyes, lip_contour
 from engines.layers import blur_of, premultiplied
-from engines.mesh import build_mesh, deform
+from engines.mesh import Proxy, build_mesh, deform
 from engines.mouth import draw_mouth, mouth_layer
 from engines.raster import blend_over, rasterise, soften_breaks
 from engines.subdivide import face_mesh
+from engines.vision import remapped, resized, warped
 from streamer.config import GeneratorConfig
 from streamer.frame import Array, Image, Motion
 from streamer.portrait import Portrait
@@ -60,15 +61,17 @@ def _even(side: float) -> int:
 
 
 class WarpGenerator:
-    """Draws one portrait. Everything that does not depend on the motion is made when it is opened."""
+    """Draws one portrait. What does not depend on the motion is made when it is opened."""
 
-    def __init__(self, config: GeneratorConfig, portrait: Portrait) -> None:
+    def __init__(
+        self, config: GeneratorConfig, portrait: Portrait, proxy: Proxy | None = None
+    ) -> None:
         canvas = canvas_of(config, portrait)
         self._portrait, self._canvas = portrait, canvas
         self.width, self.height = canvas.width, canvas.height
         face, pose = portrait.points[:POINTS], portrait.pose
         self._photo_yaw = euler_deg(pose.rotation)[0]
-        self._mesh = build_mesh(face, pose, (portrait.width, portrait.height))
+        self._mesh = build_mesh(face, pose, (portrait.width, portrait.height), proxy)
         self._left, self._right = (
             eye_layer(portrait.picture, portrait.landmarks, e) for e in eyes()
         )
@@ -85,7 +88,8 @@ class WarpGenerator:
             _resized(portrait.matte, texture_scale).astype(np.float32) / 255,
         )
         rest = pose.to_picture(self._mesh.points)
-        rest[: len(face_mesh().weights.indptr) - 1] = pose.to_picture(face_mesh().weights @ inside_lips(face))
+        fine = face_mesh().weights
+        rest[: fine.shape[0]] = pose.to_picture(fine @ inside_lips(face))
         uv = np.ascontiguousarray((rest[:, :2] + 0.5) * texture_scale - 0.5)
         self._atlas = atlas(texture, uv, self._mesh, pose)
         self._texture, self._revealed = self._atlas.texture.copy(), 0
@@ -106,12 +110,7 @@ class WarpGenerator:
             matrix = np.array([[1, 0, -c.x * c.scale], [0, 1, -c.y * c.scale]], np.float32)
             image = part
         size = (c.width, c.height)
-        return np.asarray(
-            cv2.warpAffine(
-                image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-            ),
-            np.uint8,
-        )
+        return warped(image, matrix, size, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
 
     def _to_canvas(self, points: Array) -> Array:
         """(..., 3) picture coordinates -> output pixels (z in the same unit)."""
@@ -170,7 +169,7 @@ class WarpGenerator:
         ]
 
     def _deformed(self, motions: Sequence[Motion]) -> tuple[Array, tuple[Array, Array, Array]]:
-        """Vertices (B, V, 3) in picture pixels and the head's rotation, translation and scale in each."""
+        """Vertices (B, V, 3) in picture pixels; rotation, translation and scale of each head."""
         portrait, pose = self._portrait, self._portrait.pose
         face = portrait.shut + np.stack([m.deltas for m in motions])
         face = place_lips(
@@ -189,13 +188,7 @@ class WarpGenerator:
     def _draw(self, motion: Motion, vertices: Array, head: tuple[Array, Array, float]) -> Image:
         self._rasterise(vertices, self._atlas.uv, self._map)
         self._reveal(motion)
-        person = cv2.remap(
-            self._texture,
-            self._map[0],
-            None,
-            cv2.INTER_CUBIC,
-            borderMode=cv2.BORDER_REFLECT_101,  # pyright: ignore
-        )
+        person = remapped(self._texture, self._map[0], cv2.BORDER_REFLECT_101)
         picture = self._still.copy()
         blend_over(person, self._plate, picture[self._region])
         soften_breaks(self._map[0], picture[self._region])
@@ -265,4 +258,4 @@ def _resized(image: Image, scale: float) -> Image:
     if scale >= 1:
         return image
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return resized(image, size)

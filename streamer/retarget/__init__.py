@@ -1,6 +1,6 @@
 """From the driver's landmarks to the portrait's motion."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from streamer.config import RetargetConfig
@@ -14,6 +14,6 @@ __all__ = ["open_retargeter", "retarget_recording"]
 @contextmanager
 def open_retargeter(
     config: RetargetConfig, portrait: Portrait, calibration: Calibration | None
-) -> Iterator[PortraitRetargeter]:
-    """A retargeter for one portrait. Without a calibration it learns the driver's neutral face as it runs."""
+) -> Generator[PortraitRetargeter]:
+    """A retargeter for one portrait; without a calibration it learns the neutral face."""
     yield PortraitRetargeter(config, portrait, calibration)

@@ -1,4 +1,4 @@
-"""The driver's expression in the portrait's own proportions: displacements by region, eyes, gaze, lips, jaw."""
+"""The driver's expression in the portrait's own proportions: regions, eyes, gaze, lips, jaw."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from engines.geometry import POINTS, canonical
 from streamer.config import GainsConfig
 from streamer.frame import Array
 from streamer.retarget.calibration import Calibration
-from streamer.retarget.pose import soft_limit
 from streamer.retarget.measure import eye_ratio, gaze_of, lip_gap, proportions
+from streamer.retarget.pose import soft_limit
 
 _CENTRES = {
     "mouth": ((0.0, 0.31), (0.26, 0.13)),
@@ -18,7 +18,7 @@ _CENTRES = {
     "brows": ((0.0, -0.24), (0.42, 0.11)),
     "eyes": ((0.0, -0.09), (0.42, 0.08)),
 }
-"""Middle and reach of each region on the canonical face (x, y in face widths); the rest is cheeks and nose."""
+"""Middle and reach of each region on the canonical face (x, y in face widths); else cheeks."""
 
 _WINK = 0.35
 """Difference in openness beyond which the eyes are believed to differ."""
@@ -44,7 +44,7 @@ class Expression:
 
 
 def _jaw_drop(deltas: Array) -> float:
-    """Face widths the lower teeth go down: the lower lip goes with them, the chin's landmarks show only a part."""
+    """Face widths the lower teeth go down: as the lower lip; the chin shows only a part."""
     chin = float(deltas[152, 1] - deltas[2, 1])
     lip = float(deltas[14, 1] - deltas[2, 1])
     return max(0.0, 0.5 * chin + 0.5 * lip)
@@ -115,7 +115,7 @@ class Expressions:
         return self._limited(deltas)
 
     def _limited(self, deltas: Array) -> Array:
-        """Bend what no face does: brows beyond a third of their distance, smiles beyond what a picture bears."""
+        """Bend what no face does: brows beyond a third of their distance, too wide smiles."""
         brow = _BROW_LIMIT * self._portrait.brow
         mask = self._masks["brows"]
         bent = brow * np.tanh(deltas[:, 1] / brow)
@@ -149,7 +149,7 @@ class Expressions:
         return self._gaze
 
     def _aperture(self, points: Array, calibration: Calibration) -> float:
-        """Lip distance in mouth widths of the portrait: 0 on contact, true beyond twice that distance."""
+        """Lip distance in mouth widths of the portrait: 0 on contact, true beyond twice that."""
         gap, touch = lip_gap(points), calibration.lips_touch
         self._apart = gap > (touch if self._apart else 1.4 * touch)
         if not self._apart:

@@ -14,8 +14,9 @@ from streamer.frame import Array, Motion
 class Tuning:
     """Constants of one signal. Cut-offs in Hz; `beta` in Hz per unit of speed of the signal.
 
-    Casiez, Roussel, Vogel 2012 (doi 10.1145/2207676.2208639). The values used here were found by simulation of blinks,
-    speech and head turns at 30 fps: textbook constants never let the eyes close.
+    Casiez, Roussel, Vogel 2012 (doi 10.1145/2207676.2208639). The values used here were found by
+    simulation of blinks, speech and head turns at 30 fps: textbook constants never let the eyes
+    close.
     """
 
     cutoff: float
@@ -66,12 +67,12 @@ _OPENINGS = Tuning(1.0, 2.0, 5.0)
 _GAZE = Tuning(1.5, 1.5, 3.0)
 
 
-_TWICE = 5.0
-"""Filtering in both directions smooths twice and has no lag to fear: the constants may be looser by this."""
+_TWICE = 8.0
+"""Filtering in both directions smooths twice, without lag: the constants may be looser."""
 
 
 class MotionFilter:
-    """Filters every part of a motion with its own constants: turns in degrees, lengths in face widths."""
+    """Filters every part of a motion for itself: turns in degrees, lengths in face widths."""
 
     def __init__(self, loose: float = 1.0) -> None:
         parts = [OneEuro(_loosened(t, loose)) for t in (_TURN, _PLACE, _DELTAS, _OPENINGS, _GAZE)]

@@ -35,13 +35,13 @@ def proportions(points: Array) -> Proportions:
 
 
 def eye_ratio(points: Array) -> Array:
-    """(2,) mean distance of the lids over the width of the eye (EAR), left and right of the picture."""
+    """(2,) mean distance of the lids over the eye's width (EAR), left and right in the picture."""
     ratios: list[float] = []
     for eye in eyes():
         width = _distance(points, *(int(i) for i in eye.corners))
         gaps = [
-            np.linalg.norm(points[eye.upper[u], :2] - points[eye.lower[l], :2])
-            for u, l in _LID_PAIRS
+            np.linalg.norm(points[eye.upper[above], :2] - points[eye.lower[below], :2])
+            for above, below in _LID_PAIRS
         ]
         ratios.append(float(np.mean(gaps)) / max(width, 1e-6))
     return np.array(ratios, np.float32)
@@ -58,9 +58,10 @@ def mouth_corner_width(points: Array) -> float:
 
 
 def gaze_of(points: Array) -> Array:
-    """(2,) mean place of both irises in their eyes: half eye widths from the middle of the corners, x right, y down.
+    """(2,) mean place of both irises in their eyes, x right, y down.
 
-    The mean of both eyes: their difference is mostly noise of the landmarks.
+    In half eye widths from the middle of the corners. The mean of both eyes: their difference is
+    mostly noise of the landmarks.
     """
     total = np.zeros(2, np.float32)
     for eye, iris in zip(eyes(), IRISES, strict=True):

@@ -1,4 +1,4 @@
-"""Rigid motion of the head: from the driver's pose to the portrait's, kept where a flat picture holds."""
+"""Rigid motion of the head: from the driver's pose to the portrait's, within its limits."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from streamer.config import LimitsConfig
 from streamer.frame import Array
 
 NECK = np.array([0.0, 0.62, 0.12], np.float32)
-"""What the head turns about, in the head frame (face widths): 9.5 cm below and 2 cm behind the middle of the ears."""
+"""What the head turns about (head frame): 9.5 cm below, 2 cm behind the middle of the ears."""
 
 _TURNED_DEG, _LEAST_ROOM = 10.0, 0.35
 
@@ -49,7 +49,7 @@ def limited_rotation(rotation: Array, limits: LimitsConfig, photo_yaw_deg: float
 
 
 def head_shift(neutral: Pose, now: Pose) -> Array:
-    """(2,) face widths: how far the driver's neck moved. What the turn of the head alone does is not in it."""
+    """(2,) face widths the driver's neck moved; what the turn of the head does is not in it."""
     moved = now.translation + now.scale * now.rotation @ NECK
     rest = neutral.translation + neutral.scale * neutral.rotation @ NECK
     return ((moved - rest) / neutral.scale)[:2]

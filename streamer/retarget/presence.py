@@ -1,4 +1,4 @@
-"""What the portrait does when the driver is not there: hold, ease to neutral, idle, and come back without a jump."""
+"""What the portrait does while no driver is there: hold, ease to neutral, idle, come back."""
 
 from dataclasses import fields
 from enum import Enum
@@ -78,7 +78,7 @@ def idle_motion(at_ns: int, blink_ns: int) -> Motion:
 
 
 class PresenceKeeper:
-    """The state machine of presence; it is given a motion, or None when no face is seen, and always has an answer."""
+    """The state machine of presence: a motion or None goes in, a motion always comes out."""
 
     def __init__(self, seed: int = 0) -> None:
         self._random = np.random.default_rng(seed)

@@ -55,7 +55,7 @@ class MotionReader:
 
 
 class PortraitRetargeter:
-    """Moves one portrait by one driver, live: filtered as it comes, with an answer when no face is seen."""
+    """Moves one portrait by one driver, live; with an answer when no face is seen."""
 
     def __init__(
         self, config: RetargetConfig, portrait: Portrait, calibration: Calibration | None
@@ -72,7 +72,7 @@ class PortraitRetargeter:
         return self._presence.state
 
     def retarget(self, landmarks: Landmarks | None, at_ns: int) -> Motion:
-        """The motion at the capture instant `at_ns`; when no face was seen, what presence asks for."""
+        """The motion at the capture instant `at_ns`; without a face, what presence asks for."""
         if landmarks is None:
             return self._presence.next(None, at_ns)
         if self._presence.fresh:
