@@ -23,18 +23,18 @@ _sparse, _spatial, _linalg = cast("Any", sparse), cast("Any", spatial), cast("An
 class Proxy:
     """The shape assumed without landmarks, in face widths; fitted by tools/fit_proxy.py."""
 
-    back: float = 0.12
+    back: float = 0.18
     """depth of the outline of hair and skull"""
-    slope: float = 0.35
+    slope: float = 0.7
     """distance from the face's edge within which depth falls to `back`"""
-    up: float = 1.5
+    up: float = 1.4
     """where, above and beside the head, nothing turns with it any more"""
-    side: float = 0.95
-    neck: float = 0.75
+    side: float = 0.85
+    neck: float = 0.5
     """the same down the neck"""
-    firm: float = 0.12
+    firm: float = 0.08
     """distance from the face's edge up to which everything turns fully"""
-    reach: float = 0.22
+    reach: float = 0.13
     """distance over which the skin around the face follows its expression"""
 
 

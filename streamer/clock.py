@@ -18,7 +18,7 @@ monotonic_ns: Clock = time.monotonic_ns
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The age a frame may reach at the sink, and the part each stage may take of it (ns, in path order)."""
+    """The age a frame may reach at the sink, and each stage's part of it (ns, in path order)."""
 
     total_ns: int
     stages_ns: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""What travels between the stages: images, landmarks and motions, each with the instant of its capture."""
+"""What travels between the stages: images, landmarks, motions, and the instant of capture."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -13,8 +13,8 @@ Image = NDArray[np.uint8]
 """(H, W, 3) RGB, C-contiguous."""
 
 Landmarks = NDArray[np.float32]
-"""(478, 3) MediaPipe face points: x right and y down in pixels of the image they were found in, z away from
-the camera in the scale of x."""
+"""(478, 3) MediaPipe face points: x right and y down in pixels of their image, z away from the
+camera in the scale of x."""
 
 Array = NDArray[np.float32]
 
@@ -34,10 +34,10 @@ class Timed(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """How the portrait moves in one frame, in the portrait's own units. It holds no pixel of the driver.
+    """How the portrait moves in one frame, in its own units. It holds no pixel of the driver.
 
-    Lengths are in face widths of the portrait, in its canonical head frame (x to the picture's right, y down,
-    z away from the viewer). Left and right are those of the picture.
+    Lengths are in face widths of the portrait, in its head frame (x to the picture's right, y
+    down, z away from the viewer). Left and right are those of the picture.
     """
 
     rotation: Array
@@ -49,10 +49,10 @@ class Motion:
     deltas: Array
     """(468, 3) displacement of each face point from the portrait's neutral face."""
     openness: Array
-    """(2,) lids of the left and right eye: 0 shut, 1 as open as the driver's neutral, above 1 wide."""
+    """(2,) lids of the left and right eye: 0 shut, 1 as in the driver's neutral, above 1 wide."""
     gaze: Array
     """(2,) shift of the irises from straight ahead, in half eye widths, x right and y down."""
     aperture: float
-    """Distance of the inner lips at their middle, in mouth widths; exactly 0 when the lips touch."""
+    """Distance of the inner lips at their middle, in mouth widths; exactly 0 when they touch."""
     jaw: float
     """Drop of the lower jaw, in face widths."""

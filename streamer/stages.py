@@ -1,4 +1,4 @@
-"""The contracts of the five stages, in the order of the data. Each is opened with `with` and closed once."""
+"""The contracts of the five stages, in the order of the data; each is opened with `with`."""
 
 from typing import Protocol
 
@@ -9,7 +9,10 @@ class Camera(Protocol):
     """Where images come from: a webcam, a recorded clip, a WebRTC peer."""
 
     def read(self) -> Image:
-        """The next image. Blocks, at most 1 s; DeviceError when the device is gone, EndOfStream when a clip is over."""
+        """The next image. Blocks, at most 1 s.
+
+        DeviceError when the device is gone, EndOfStream when a clip is over.
+        """
         ...
 
 
@@ -22,7 +25,7 @@ class Tracker(Protocol):
 
 
 class Retargeter(Protocol):
-    """Turns the driver's landmarks into the portrait's motion. Presence (hold, ease, idle) lives here."""
+    """Turns the driver's landmarks into the portrait's motion; presence lives here."""
 
     def retarget(self, landmarks: Landmarks | None, at_ns: int) -> Motion:
         """The motion at the capture instant `at_ns`; never None, whatever the tracker saw."""

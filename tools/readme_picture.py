@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _OUTPUT = Path(__file__).with_name("readme.webp")
 _EVERY = 2
 """Of the driver's 25 frames a second, every second one is shown."""
-_QUALITY = 60
+_QUALITY = 50
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,17 +31,15 @@ def parser() -> argparse.ArgumentParser:
     )
     add = result.add_argument
     add("-o", "--output", type=Path, default=_OUTPUT, metavar="OUT.webp", help="what to write")
-    add("--start", type=float, default=0.0, metavar="S", help="second of the clip to begin at")
-    add("--duration", type=float, default=4.0, metavar="S", help="seconds to show")
     add("--side", type=int, default=200, metavar="PX", help="side of each of the four squares")
     return result
 
 
-def rows(start_s: float, duration_s: float, side: int) -> "Iterator[Image]":
+def rows(side: int) -> "Iterator[Image]":
     """Driver and portraits side by side, frame by frame."""
     import numpy as np
 
-    from streamer.animate import animate, calibration_of, track_clip
+    from streamer.animate import animate, track_clip
     from streamer.app import open_portrait
     from streamer.bundled import CLIPS, PORTRAITS, clip_path
     from streamer.colour import resize
@@ -50,13 +48,11 @@ def rows(start_s: float, duration_s: float, side: int) -> "Iterator[Image]":
     from streamer.video import Clip
 
     config = Config.model_validate({"generator": {"crop": "head", "size": 2 * side}})
-    with Clip(clip_path(CLIPS[0])) as whole, open_tracker(config.tracker) as tracker:
-        calibration = calibration_of(track_clip(whole, tracker), whole)
-    with Clip(clip_path(CLIPS[0]), start_s, duration_s) as clip:
+    with Clip(clip_path(CLIPS[0])) as clip:
         with open_tracker(config.tracker) as tracker:
             track = track_clip(clip, tracker)
         drivers = (image for _, image in clip.frames())
-        moved = [animate(open_portrait(name), track, config, calibration) for name in PORTRAITS]
+        moved = [animate(open_portrait(name), track, config) for name in PORTRAITS]
         for pictures in zip(drivers, *moved, strict=True):
             yield np.hstack([resize(picture, side, side) for picture in pictures])
 
@@ -66,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser().parse_args(arguments)
     from PIL import Image as Pillow
 
-    shown = list(rows(parsed.start, parsed.duration, parsed.side))[::_EVERY]
+    shown = list(rows(parsed.side))[::_EVERY]
     first, *others = [Pillow.fromarray(picture) for picture in shown]
     first.save(
         parsed.output,

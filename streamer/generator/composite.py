@@ -24,7 +24,8 @@ from streamer.retarget.pose import NECK, smooth_step
 _LONG_SIDE = 1080
 _HEAD_CROP_PX = 512
 _LID_SHADOW = 0.25
-_REVEAL_DEG, _REVEAL_STEPS = (2.0, 9.0), 16
+_REVEAL_DEG, _REVEAL_TURNED_DEG, _REVEAL_STEPS = (5.0, 13.0), (2.0, 9.0), 16
+"""Turns between which the fill of a cheek comes in: for a photo from the front, for others."""
 _MOVING = 0.004
 """Share in the head's turn below which a vertex counts as still."""
 
@@ -70,7 +71,6 @@ class WarpGenerator:
         self._portrait, self._canvas = portrait, canvas
         self.width, self.height = canvas.width, canvas.height
         face, pose = portrait.points[:POINTS], portrait.pose
-        self._photo_yaw = euler_deg(pose.rotation)[0]
         self._mesh = build_mesh(face, pose, (portrait.width, portrait.height), proxy)
         self._left, self._right = (
             eye_layer(portrait.picture, portrait.landmarks, e) for e in eyes()
@@ -92,7 +92,8 @@ class WarpGenerator:
         rest[: fine.shape[0]] = pose.to_picture(fine @ inside_lips(face))
         uv = np.ascontiguousarray((rest[:, :2] + 0.5) * texture_scale - 0.5)
         self._atlas = atlas(texture, uv, self._mesh, pose)
-        self._texture, self._revealed = self._atlas.texture.copy(), 0
+        self._texture = self._atlas.texture.copy()
+        self._revealed = {-1: 0, 1: 0}
         self._region = self._moving_region(rest)
         rows, columns = self._region
         shape = (rows.stop - rows.start, columns.stop - columns.start)
@@ -198,18 +199,20 @@ class WarpGenerator:
         return picture
 
     def _reveal(self, motion: Motion) -> None:
-        """Blend the hidden cheek in as far as the head turns it into view."""
-        if self._atlas.filled is None:
-            return
-        turned = -np.sign(self._photo_yaw) * euler_deg(motion.rotation)[0]
-        share = smooth_step((turned - _REVEAL_DEG[0]) / (_REVEAL_DEG[1] - _REVEAL_DEG[0]))
-        step = round(share * _REVEAL_STEPS)
-        if step != self._revealed:
-            part = step / _REVEAL_STEPS
-            cv2.addWeighted(
-                self._atlas.texture, 1 - part, self._atlas.filled, part, 0, dst=self._texture
-            )
-            self._revealed = step
+        """Blend the fill of each cheek in as far as the head turns it into view."""
+        yaw = euler_deg(motion.rotation)[0]
+        low, high = _REVEAL_TURNED_DEG if self._atlas.turned > 0 else _REVEAL_DEG
+        steps = {
+            side: round(smooth_step((side * yaw - low) / (high - low)) * _REVEAL_STEPS)
+            for side in (-1, 1)
+        }
+        for part in self._atlas.parts:
+            share = steps[part.side] / _REVEAL_STEPS
+            if steps[part.side] != self._revealed[part.side]:
+                here = (part.rows, part.columns)
+                own, filled = self._atlas.texture[here], self._atlas.filled[here]
+                self._texture[here] = cv2.addWeighted(own, 1 - share, filled, share, 0)
+        self._revealed = steps
 
     def _draw_mouth(
         self, picture: Image, points: Array, motion: Motion, head: tuple[Array, Array, float]
