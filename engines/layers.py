@@ -20,6 +20,8 @@ from engines.vision import (
 
 Mask = NDArray[np.float32]
 
+_ROUNDING = (20 / 12, 0.0092)
+"""Energy of the Laplacian of the noise of rounding to bytes, as it is and blurred by 1 px."""
 _RELAX_BELOW_PX, _RELAX_ROUNDS = 400, 12
 _UNMIX_ABOVE = 0.25
 """Matte value from which a pixel's own colour, freed from the background, is trusted."""
@@ -149,9 +151,9 @@ def blur_of(picture: Image) -> float:
     power of the blur, and so their ratio before and after gives it.
     """
     luma = grey(picture)
-    before = float(np.square(laplacian(luma)).mean())
-    after = float(np.square(laplacian(blurred(luma, 1.0))).mean())
-    root = np.sqrt(min(after / max(before, 1e-6), 0.98))
+    before = float(np.square(laplacian(luma)).mean()) - _ROUNDING[0]
+    after = float(np.square(laplacian(blurred(luma, 1.0))).mean()) - _ROUNDING[1]
+    root = np.sqrt(np.clip(after / max(before, 0.2), 0.0, 0.81))
     return float(np.sqrt(root / (1 - root)))
 
 

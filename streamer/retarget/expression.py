@@ -5,20 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.features import closed_lips
-from engines.geometry import POINTS, canonical
+from engines.geometry import POINTS, canonical, eyes, lip_contour
 from streamer.config import GainsConfig
 from streamer.frame import Array
 from streamer.retarget.calibration import Calibration
 from streamer.retarget.measure import eye_ratio, gaze_of, lip_gap, proportions
 from streamer.retarget.pose import soft_limit
 
-_CENTRES = {
-    "mouth": ((0.0, 0.31), (0.26, 0.13)),
-    "jaw": ((0.0, 0.56), (0.34, 0.12)),
-    "brows": ((0.0, -0.24), (0.42, 0.11)),
-    "eyes": ((0.0, -0.09), (0.42, 0.08)),
-}
-"""Middle and reach of each region on the canonical face (x, y in face widths); else cheeks."""
+_REACH = 0.09
+"""Distance from a region's own points, in face widths, at which its share has fallen to a third."""
+_REST_SHARE = 0.15
+"""What cheeks and nose claim of every point."""
 
 _WINK = 0.35
 """Difference in openness beyond which the eyes are believed to differ."""
@@ -52,13 +49,19 @@ def _jaw_drop(deltas: Array) -> float:
 
 def region_masks() -> dict[str, Array]:
     """(468,) share of each region in each point; they add up to 1. The last one is "cheeks"."""
+    lids = [np.concatenate([eye.contour, eye.upper_ring, eye.lower_ring]) for eye in eyes()]
+    own = {
+        "mouth": np.concatenate([lip_contour(), [0, 17, 61, 291, 37, 267, 84, 314]]),
+        "jaw": np.array([152, 148, 377, 176, 400, 149, 378, 175, 199]),
+        "brows": np.concatenate([eye.brow for eye in eyes()]),
+        "eyes": np.concatenate(lids),
+    }
     flat = canonical().points[:, :2]
     raw: dict[str, Array] = {}
-    for name, (centre, reach) in _CENTRES.items():
-        away = (flat - np.array(centre, np.float32)) / np.array(reach, np.float32)
-        away[:, 0] = np.where(np.abs(flat[:, 0]) < reach[0], away[:, 0] * 0.6, away[:, 0])
-        raw[name] = np.exp(-(np.sum(away**2, 1) ** 2)).astype(np.float32)
-    raw["cheeks"] = np.full(POINTS, 0.15, np.float32)
+    for name, points in own.items():
+        away = np.linalg.norm(flat[:, None] - flat[points], axis=2).min(1)
+        raw[name] = np.exp(-((away / _REACH) ** 2)).astype(np.float32)
+    raw["cheeks"] = np.full(POINTS, _REST_SHARE, np.float32)
     total = np.sum(list(raw.values()), 0)
     return {name: (mask / total).astype(np.float32) for name, mask in raw.items()}
 
@@ -117,9 +120,10 @@ class Expressions:
     def _limited(self, deltas: Array) -> Array:
         """Bend what no face does: brows beyond a third of their distance, too wide smiles."""
         brow = _BROW_LIMIT * self._portrait.brow
-        mask = self._masks["brows"]
-        bent = brow * np.tanh(deltas[:, 1] / brow)
-        deltas[:, 1] += np.where(np.abs(deltas[:, 1]) > 0.6 * brow, mask * (bent - deltas[:, 1]), 0)
+        size = np.abs(deltas[:, 1])
+        over = np.maximum(size - 0.6 * brow, 0) / (0.4 * brow)
+        held = np.sign(deltas[:, 1]) * (np.minimum(size, 0.6 * brow) + 0.4 * brow * np.tanh(over))
+        deltas[:, 1] += self._masks["brows"] * (held - deltas[:, 1])
         size = np.linalg.norm(deltas[:, :2], axis=1, keepdims=True)
         room = 2 * _SMILE_LIMIT
         over = np.maximum(size - _SMILE_LIMIT, 0)

@@ -89,6 +89,7 @@ class PresenceKeeper:
         self._found_ns = 0
         self._blink_ns = 0
         self._ever = False
+        self._shown = False
 
     @property
     def state(self) -> Presence:
@@ -103,13 +104,13 @@ class PresenceKeeper:
     def next(self, motion: Motion | None, at_ns: int) -> Motion:
         """The motion to show at `at_ns`."""
         shown = self._absent(at_ns) if motion is None else self._present(motion, at_ns)
-        self._last = shown
+        self._last, self._shown = shown, True
         return shown
 
     def _present(self, motion: Motion, at_ns: int) -> Motion:
         if self.fresh:
             self._from, self._found_ns = self._last, at_ns
-            if not self._ever:
+            if not self._shown:
                 self._found_ns = at_ns - RETURN_NS
         self._ever, self._lost_ns = True, None
         share = (at_ns - self._found_ns) / RETURN_NS

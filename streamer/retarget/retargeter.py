@@ -1,11 +1,12 @@
 """The retargeter: landmarks of the driver in, motion of the portrait out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
 
-from engines.geometry import Pose, euler_deg, fit_pose
+from engines.geometry import Pose, canonical, euler_deg, fit_pose
 from streamer.config import RetargetConfig
 from streamer.frame import Array, Landmarks, Motion
 from streamer.portrait import Portrait
@@ -33,7 +34,7 @@ class MotionReader:
         limits = self._config.limits
         grown = soft_limit(pose.scale / calibration.pose.scale - 1, limits.scale / 2, limits.scale)
         shift = head_shift(calibration.pose, pose) * self._config.gains.shift
-        return Motion(
+        motion = Motion(
             rotation=self._rotation(pose, calibration),
             translation=shift.astype(np.float32),
             scale=1 + grown,
@@ -43,6 +44,7 @@ class MotionReader:
             aperture=expression.aperture,
             jaw=expression.jaw,
         )
+        return mirrored(motion) if self._config.mirror else motion
 
     def _rotation(self, pose: Pose, calibration: Calibration) -> Array:
         head = self._config.gains.head
@@ -52,6 +54,19 @@ class MotionReader:
         else:
             relative = scaled_rotation(calibration.pose.rotation.T @ pose.rotation, head)
         return limited_rotation(relative, self._config.limits, self._photo_yaw)
+
+
+def mirrored(motion: Motion) -> Motion:
+    """The same motion as a mirror shows it: left and right change places."""
+    flip = np.array([-1, 1, 1], np.float32)
+    return replace(
+        motion,
+        rotation=motion.rotation * np.outer(flip, flip),
+        translation=motion.translation * flip[:2],
+        deltas=motion.deltas[canonical().mirror] * flip,
+        openness=motion.openness[::-1].copy(),
+        gaze=motion.gaze * flip[:2],
+    )
 
 
 class PortraitRetargeter:
