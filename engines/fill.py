@@ -90,8 +90,8 @@ def _halves(start: Array, shape: tuple[int, ...], middle: float) -> tuple[Part, 
 def _stacked(images: list[Image]) -> tuple[Image, list[Array]]:
     """One image with all of them below each other, and where each begins (x, y).
 
-    Each goes on beyond its border as its own mirror image, for what a turn of the head brings in
-    from there.
+    Each goes on beyond its border as its outermost pixels, for what a turn of the head brings in
+    from there: hair that the picture cuts off goes on, background stays background.
     """
     margin = round(_BORDER * max(images[0].shape[:2]))
     width = max(image.shape[1] for image in images) + 2 * margin
@@ -102,7 +102,7 @@ def _stacked(images: list[Image]) -> tuple[Image, list[Array]]:
         starts.append(np.array([margin, y + margin], np.float32))
         right = width - image.shape[1] - margin
         border = (margin, margin, margin, right)
-        rows.append(np.asarray(cv2.copyMakeBorder(image, *border, cv2.BORDER_REFLECT), np.uint8))
+        rows.append(np.asarray(cv2.copyMakeBorder(image, *border, cv2.BORDER_REPLICATE), np.uint8))
         y += rows[-1].shape[0]
     return np.concatenate(rows), starts
 

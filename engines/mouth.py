@@ -23,6 +23,8 @@ from engines.teeth import FINE, SIZE, lower_teeth, tongue, upper_teeth
 from engines.vision import Image, blurred, eroded, resized, square, warped
 
 _IVORY = np.array([1.03, 1.0, 0.90], np.float32)
+_DEEPER = 2.0
+"""How much darker a wide open mouth is, per mouth width beyond a quarter: one sees deeper in."""
 _BEHIND = 0.03
 """Depth of the front teeth behind the lips, in face widths."""
 _WIDE_GAP = 0.35
@@ -219,7 +221,8 @@ def draw_mouth(
     size = (int(high[0] - low[0]), int(high[1] - low[1]))
     mask = inset_mask(line - low, (size[1], size[0]), blur)
     scene = np.empty((size[1], size[0], 3), np.float32)
-    scene[:] = layer.cavity
+    opening = float(np.ptp(contour[:, 1])) / (layer.width * head[2])
+    scene[:] = layer.cavity / (1 + _DEEPER * max(0.0, opening - 0.25))
     rotation, translation, scale = head
     for texture, drop, light in (
         (layer.tongue, 0.85 * jaw, 0.9),

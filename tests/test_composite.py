@@ -102,7 +102,9 @@ def test_the_neck_stays_under_a_turn():
 def pale(picture, skin):
     """(H, W) where a picture is bright and has less than half the colour of the skin."""
     high, low = picture.max(2).astype(float), picture.min(2).astype(float)
-    return (high > 0.6 * skin.max()) & (1 - low / np.maximum(high, 1) < 0.6 * (1 - skin.min() / skin.max()))
+    return (high > 0.6 * skin.max()) & (
+        1 - low / np.maximum(high, 1) < 0.6 * (1 - skin.min() / skin.max())
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

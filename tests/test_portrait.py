@@ -162,7 +162,9 @@ def test_another_version_is_named(file, version):
     refused(changed(file, manifest=manifest(file, version=version)), "version", str(version))
 
 
-@pytest.mark.parametrize("entry", ["manifest", "landmarks", "picture", "foreground", "plate", "matte"])
+@pytest.mark.parametrize(
+    "entry", ["manifest", "landmarks", "picture", "foreground", "plate", "matte"]
+)
 def test_a_missing_entry_is_refused(file, entry):
     """Every part is needed."""
     refused(changed(file, **{entry: None}))
@@ -221,7 +223,9 @@ def test_a_picture_that_is_none_is_refused(file, noise):
 
 def test_a_compressed_giant_is_refused(file):
     """A small file that unpacks to gigabytes is not unpacked."""
-    header = b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', 'fortran_order': False, 'shape': (40000000000,), }"
+    header = (
+        b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', 'fortran_order': False, 'shape': (40000000000,), }"
+    )
     header = header.ljust(127) + b"\n"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("manifest.npy", header + bytes(1000))
