@@ -23,7 +23,7 @@ from engines.teeth import FINE, SIZE, lower_teeth, tongue, upper_teeth
 from engines.vision import Image, blurred, eroded, resized, square, warped
 
 _IVORY = np.array([1.03, 1.0, 0.90], np.float32)
-_DEEPER = 2.0
+_DEEPER = 3.0
 """How much darker a wide open mouth is, per mouth width beyond a quarter: one sees deeper in."""
 _BEHIND = 0.03
 """Depth of the front teeth behind the lips, in face widths."""
@@ -70,7 +70,7 @@ def mouth_layer(
         upper=_sized(upper_teeth(tone, flesh), px),
         lower=_sized(lower_teeth(tone * 0.88, flesh), px),
         tongue=_sized(tongue(flesh), px),
-        cavity=(flesh * 0.42).astype(np.float32),
+        cavity=(flesh * 0.58).astype(np.float32),
         centre=centre.astype(np.float32),
         width=width,
         px=px,
