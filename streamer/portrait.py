@@ -10,24 +10,35 @@ whatever a newer program does better.
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
 
 from engines.features import closed_lips
 from engines.geometry import POINTS, Pose, fit_pose
 from streamer.errors import MediaError
 from streamer.frame import Array, Image, Landmarks
+from streamer.output import replacing
 
 FORMAT, VERSION = "vivant.portrait", 1
-_MAX_BYTES = 200_000_000
+_MAX_BYTES = 100_000_000
+_MAX_PIXELS = 16_000_000
+_DAMAGES = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, UnidentifiedImageError),
+    *(KeyError, TypeError, ValueError, RecursionError, NotImplementedError, RuntimeError),
+)
+"""What reading a damaged or foreign file raises in zipfile, NumPy, JSON and Pillow."""
+
+_Header = tuple[tuple[int, ...], bool, "np.dtype[Any]"]
+N = TypeVar("N", np.uint8, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,44 +124,23 @@ def save_portrait(portrait: Portrait, path: Path) -> None:
         "plate": _png(portrait.plate),
         "matte": _png(portrait.matte),
     }
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be written: {error.strerror}") from error
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **entries)
-        part.chmod(0o644)
-        part.replace(path)
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(file, **entries)
 
 
 def load_portrait(path: Path) -> Portrait:
-    """Read the file. MediaError when it is missing, damaged, foreign or from a newer program."""
+    """Read the file. MediaError when it is missing, damaged, foreign or from a newer program.
+
+    Nothing in it is run, and nothing is unpacked beyond the size a portrait can have.
+    """
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise MediaError(f"{path}: larger than {_MAX_BYTES // 1_000_000} MB; not a portrait")
-        with np.load(path, allow_pickle=False) as data:
-            manifest = cast("dict[str, Any]", json.loads(bytes(data["manifest"])))
-            _check(manifest, path)
-            report = dict(manifest["report"])
-            report["advice"] = tuple(report["advice"])
-            portrait = Portrait(
-                name=str(manifest["name"]),
-                picture=_image(data["picture"], "RGB"),
-                landmarks=np.asarray(data["landmarks"], np.float32),
-                matte=_image(data["matte"], "L"),
-                foreground=_image(data["foreground"], "RGB"),
-                plate=_image(data["plate"], "RGB"),
-                report=FaceReport(**report),
-            )
+        with zipfile.ZipFile(path) as archive:
+            portrait = _read(archive, path)
     except FileNotFoundError as error:
-        raise MediaError(f"{path}: no such file") from error
-    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise MediaError(f"{path}: there is no such file") from error
+    except _DAMAGES as error:
         raise MediaError(
             f"{path}: not a portrait file, or damaged; make it again with"
             f" `vivant enroll PHOTO -o {path.name}`"
@@ -159,14 +149,50 @@ def load_portrait(path: Path) -> Portrait:
     return portrait
 
 
-def _check(manifest: dict[str, Any], path: Path) -> None:
-    if manifest.get("format") != FORMAT:
+def _read(archive: zipfile.ZipFile, path: Path) -> Portrait:
+    manifest = _manifest(_entry(archive, "manifest", np.uint8).tobytes(), path)
+    report = dict(manifest["report"])
+    report["advice"] = tuple(str(line) for line in report["advice"])
+    return Portrait(
+        name=str(manifest["name"]),
+        picture=_image(_entry(archive, "picture", np.uint8), "RGB"),
+        landmarks=_entry(archive, "landmarks", np.float32),
+        matte=_image(_entry(archive, "matte", np.uint8), "L"),
+        foreground=_image(_entry(archive, "foreground", np.uint8), "RGB"),
+        plate=_image(_entry(archive, "plate", np.uint8), "RGB"),
+        report=FaceReport(**report),
+    )
+
+
+def _entry(archive: zipfile.ZipFile, name: str, kind: type[N]) -> NDArray[N]:
+    """One array; ValueError unless it is of this kind and of a size a portrait can have."""
+    with archive.open(f"{name}.npy") as file:
+        raw = file.read(_MAX_BYTES + 1)
+    if len(raw) > _MAX_BYTES:
+        raise ValueError("too large")
+    stream = io.BytesIO(raw)
+    npy = cast("Any", np.lib.format)
+    if npy.read_magic(stream) != (1, 0):
+        raise ValueError("array version")
+    shape, by_columns, found = cast("_Header", npy.read_array_header_1_0(stream))
+    if found != np.dtype(kind) or by_columns:
+        raise ValueError("kind of array")
+    return np.frombuffer(raw, kind, offset=stream.tell()).reshape(shape).copy()
+
+
+def _manifest(text: bytes, path: Path) -> dict[str, Any]:
+    manifest: object = json.loads(text)
+    if not isinstance(manifest, dict):
+        raise TypeError("manifest")
+    fields = cast("dict[str, Any]", manifest)
+    if fields.get("format") != FORMAT:
         raise ValueError("format")
-    if manifest.get("version") != VERSION:
+    if fields.get("version") != VERSION:
         raise MediaError(
-            f"{path}: portrait version {manifest.get('version')}, this program reads {VERSION};"
+            f"{path}: portrait version {fields.get('version')}, this program reads {VERSION};"
             " update it"
         )
+    return fields
 
 
 def _check_shapes(portrait: Portrait, path: Path) -> None:
@@ -181,17 +207,13 @@ def _check_shapes(portrait: Portrait, path: Path) -> None:
 
 
 def _png(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    from PIL import Image as Pillow  # noqa: PLC0415
-
     buffer = io.BytesIO()
     Pillow.fromarray(image).save(buffer, "PNG", compress_level=3)
     return np.frombuffer(buffer.getvalue(), np.uint8)
 
 
 def _image(data: NDArray[np.uint8], mode: str) -> NDArray[np.uint8]:
-    from PIL import Image as Pillow  # noqa: PLC0415
-
     with Pillow.open(io.BytesIO(data.tobytes()), formats=["PNG"]) as image:
-        if image.mode != mode:
+        if image.mode != mode or image.width * image.height > _MAX_PIXELS:
             raise ValueError(mode)
         return np.array(image, np.uint8)

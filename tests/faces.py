@@ -1,4 +1,4 @@
-"""Faces to test with: the bundled portraits and clip, found and tracked once, and drivers that do what a test asks."""
+"""Faces to test with: bundled portraits and clip, found once, and drivers that do as asked."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -68,7 +68,7 @@ def driver(
     size: float = 150.0,
     face: Array | None = None,
 ) -> Landmarks:
-    """A driver's landmarks: yaw, pitch and roll of the head in degrees, each eye's openness, lip gap in mouth widths."""
+    """A driver's landmarks: yaw, pitch, roll in degrees, each eye's openness, the lips' gap."""
     points = np.array(portrait("mei").points if face is None else face, np.float32)
     for eye, openness in zip(eyes(), lids, strict=True):
         points[eye.upper] = points[eye.lower] + openness * (points[eye.upper] - points[eye.lower])

@@ -1,5 +1,7 @@
 """The driver's neutral face: found, given, or learnt."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -107,7 +109,7 @@ def test_the_running_calibration_never_jumps():
     running = RunningCalibration()
     faces = [driver(turn=(25 * np.sin(i / 9), 0, 0), lips=0.3 * (i % 11 > 5)) for i in range(200)]
     found = [running.see(face, at) for face, at in zip(faces, times(200), strict=True)]
-    steps = [np.abs(b.points - a.points).max() for a, b in zip(found, found[1:], strict=False)]
+    steps = [np.abs(b.points - a.points).max() for a, b in pairwise(found)]
     assert max(steps) < 0.01
     turns = [euler_deg(one.pose.rotation)[0] for one in found]
     assert np.abs(np.diff(turns)).max() < 2

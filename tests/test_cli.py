@@ -187,12 +187,15 @@ def test_a_signal_interrupts(tmp_path, kind, background):
         stderr=subprocess.PIPE,
         preexec_fn=before,  # noqa: PLW1509
     )
-    writer = _open_when_read(pipe)
-    child.send_signal(getattr(signal, kind))
-    if background and kind == "SIGINT":
-        child.send_signal(signal.SIGTERM)
-    os.close(writer)  # a signal just before the read would else be heard only after it
-    _, errors = child.communicate(timeout=60)
+    try:
+        writer = _open_when_read(pipe)
+        child.send_signal(getattr(signal, kind))
+        if background and kind == "SIGINT":
+            child.send_signal(signal.SIGTERM)
+        os.close(writer)  # a signal just before the read would else be heard only after it
+        _, errors = child.communicate(timeout=60)
+    finally:
+        child.kill()
     assert (child.returncode, errors) == (130, b"vivant: interrupted\n")
 
 

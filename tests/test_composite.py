@@ -8,13 +8,12 @@ import pytest
 
 from engines.geometry import eyes, from_euler_deg, lip_contour
 from engines.layers import polygon_mask
-from streamer.config import GeneratorConfig
+from streamer.config import GeneratorConfig, RetargetConfig
 from streamer.generator import open_generator
 from streamer.retarget.calibration import calibrate
 from streamer.retarget.pose import NECK
 from streamer.retarget.presence import neutral_motion
 from streamer.retarget.retargeter import retarget_recording
-from streamer.config import RetargetConfig
 from tests.faces import demo, generator, portrait
 
 NAMES = ("ada", "bruno", "mei")

@@ -103,7 +103,7 @@ def test_the_lids_shadow_darkens():
 
 
 def test_an_eye_that_leaves_the_picture_is_cut():
-    """Outside the target nothing is drawn and nothing fails; also half inside, and shut to a line."""
+    """Outside the target nothing is drawn; half inside or shut to a line nothing fails."""
     p, eye = portrait(), eyes()[0]
     contour = p.landmarks[eye.contour, :2]
     middle = contour.mean(0)
@@ -112,14 +112,14 @@ def test_an_eye_that_leaves_the_picture_is_cut():
         moved = contour - middle + np.float32(at)
         corners = np.float32([moved.min(0), moved.max(0)])
         draw_eye(target, layer(), moved, corners, np.zeros(2, np.float32), 0, 0.8)
-        inside = 0 <= min(at) and max(at) < 100
+        inside = min(at) >= 0 and max(at) < 100
         assert target.any() == inside
     flat = np.column_stack([contour[:, 0], np.full(len(contour), 40)]).astype(np.float32)
     draw_eye(p.picture.copy(), layer(), flat, flat[[0, 8]], np.zeros(2, np.float32), 0, 0.8)
 
 
 def test_a_shut_or_tiny_eye_still_makes_a_layer():
-    """A photo with shut eyes, a face a few pixels wide, an eye at the border: something plausible, never an error."""
+    """Shut eyes, a face a few pixels wide, an eye at the border: a layer, never an error."""
     p, eye = portrait(), eyes()[0]
     shut = p.landmarks.copy()
     shut[eye.upper] = shut[eye.lower]

@@ -95,7 +95,7 @@ def test_open_lids_stay_as_they_are():
 
 
 def test_openness_is_absolute():
-    """Whatever the incoming face does with its lids, the gap is the portrait's own times the openness."""
+    """Whatever the incoming lids do, the gap is the portrait's own times the openness."""
     own, squinting = face(), face() + 0
     for eye in eyes():
         squinting[eye.upper, 1] += 0.02

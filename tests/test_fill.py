@@ -17,7 +17,7 @@ BASE = np.array([180, 120, 90, 255])
 
 @cache
 def turned(yaw):
-    """A face drawn in the pose of a photo: mesh, places, and a texture that is even skin on grey."""
+    """A face in the pose of a photo: mesh, pose, places, and a texture of even skin on grey."""
     face = portrait().points[:468]
     pose = Pose(from_euler_deg(yaw, 3, 0), np.float32([SIZE / 2, SIZE / 2, 0]), 130.0)
     mesh = build_mesh(face, pose, (SIZE, SIZE))
@@ -97,7 +97,7 @@ def test_the_far_cheek_has_skin_when_it_turns_into_view(yaw):
 
 @pytest.mark.parametrize("yaw", [-30, 30])
 def test_what_the_fill_changes_is_the_far_cheek(yaw):
-    """Yaw > 0 turns the nose to the left and hides the left cheek; the near one stays the photo's."""
+    """Yaw > 0 turns the nose left and hides the left cheek; the near one stays the photo's."""
     mesh, pose, uv, texture = turned(yaw)
     drawn = atlas(texture, uv, mesh, pose)
     front, filled = (seen(drawn, t, mesh, 0).astype(int) for t in (drawn.texture, drawn.filled))

@@ -151,7 +151,7 @@ def test_noise_of_a_still_driver_is_damped(run):
 
 @both
 def test_a_turn_of_the_head_is_followed(run):
-    """Twenty-five degrees back and forth at 0.8 Hz: within four degrees, nearly to the full angle."""
+    """25 degrees back and forth at 0.8 Hz: within four degrees, nearly to the full angle."""
     at = np.array(times(120)) / SECOND
     yaws = 25 * np.sin(2 * np.pi * 0.8 * at)
     motions = [replace(neutral_motion(), rotation=from_euler_deg(y, 0, 0)) for y in yaws]

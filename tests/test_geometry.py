@@ -57,7 +57,7 @@ def test_the_triangles_are_one_disk():
 
 
 def test_named_rows_lie_where_their_names_say():
-    """Upper lids and lips above the lower ones, brows above the eyes, rows from left to right or outside in."""
+    """Upper lids and lips above lower ones, brows above eyes, rows left to right or outside in."""
     y = canonical().points[:, 1]
     x = canonical().points[:, 0]
     for eye in eyes():
@@ -71,7 +71,7 @@ def test_named_rows_lie_where_their_names_say():
 
 @pytest.mark.parametrize("rows", [(LIP_UPPER, *LIP_RINGS_UPPER), (LIP_LOWER, *LIP_RINGS_LOWER)])
 def test_rows_of_a_lip_are_aligned_and_symmetric(rows):
-    """Row for row the points lie over each other, and the mirror image of a row is the row reversed."""
+    """The points lie over each other, and the mirror image of a row is the row reversed."""
     x, mirror = canonical().points[:, 0], canonical().mirror
     for row in rows:
         assert np.abs(x[list(row)] - x[list(rows[0])]).max() < 0.06

@@ -89,7 +89,7 @@ def test_at_rest_nothing_moves(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shoulders_and_border_stand_still_under_a_turn(name):
-    """Its lower edge keeps its place, and so does what lies left, right and below, but for a trace."""
+    """Its lower edge keeps its place; what lies left, right and below too, but for a trace."""
     p = portrait(name)
     places = rest(name)[:, :2]
     away = np.abs(moved(name, from_euler_deg(20, 10, 0))[:, :2] - places).max(1)
@@ -118,7 +118,7 @@ def test_the_share_of_the_head_fades_without_a_step():
 
 
 def test_no_triangle_of_the_surroundings_folds_at_a_turn():
-    """Within the limits where the photo holds, hair and neck keep their orientation, but for a sliver."""
+    """Where the photo holds, hair and neck keep their orientation, but for a sliver."""
     m = mesh()
     outer = m.triangles[m.holes : -len(face_mesh().skin)]
 
@@ -188,7 +188,7 @@ def test_any_framing_gives_a_whole_mesh(size):
 
 @pytest.mark.parametrize("yaw", [-35, 35])
 def test_a_photo_that_is_turned_gives_a_whole_mesh(yaw):
-    """The far half of the face folds behind the near one; still every pixel is covered and in its place."""
+    """The far cheek folds behind the near one; every pixel is covered and in its place."""
     face = portrait().points[:468]
     pose = Pose(from_euler_deg(yaw, 5, 0), np.float32([250, 250, 0]), 200.0)
     m = build_mesh(face, pose, (500, 500))

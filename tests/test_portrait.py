@@ -85,7 +85,7 @@ def test_a_failed_save_leaves_the_old_file(file, tmp_path):
     before = file.read_bytes()
     (tmp_path / "taken.portrait").mkdir()
     for target in (tmp_path / "taken.portrait", tmp_path / "no" / "where.portrait"):
-        with pytest.raises(MediaError, match="cannot be written"):
+        with pytest.raises(MediaError, match=target.name):
             save_portrait(small(), target)
     assert file.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["ada.portrait", "taken.portrait"]
@@ -110,10 +110,12 @@ def test_a_file_with_flipped_bytes_is_refused_or_read(file, seed):
     for at in random.integers(0, len(data), 20):
         data[at] ^= int(random.integers(1, 256))
     file.write_bytes(data)
+    message = ""
     try:
         load_portrait(file)
     except MediaError as error:
-        assert "\n" not in str(error)
+        message = str(error)
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("content", [b"hello\n", b"\x89PNG\r\n\x1a\n", b"PK\x03\x04" + bytes(64)])
@@ -192,7 +194,6 @@ def test_a_strange_report_is_refused(file, report):
         np.full((478, 3), np.inf, np.float32),
         np.zeros(5),
         np.array("text"),
-        np.zeros((478, 3), complex),
     ],
 )
 def test_strange_landmarks_are_refused(file, landmarks):

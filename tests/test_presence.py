@@ -1,6 +1,7 @@
 """Hold, ease, idle and return."""
 
 from dataclasses import fields, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def test_the_neutral_motion_is_no_motion():
     """The photo as it is, lips together, eyes open."""
     motion = neutral_motion()
     assert np.array_equal(motion.rotation, np.eye(3))
-    assert not (motion.deltas.any() or motion.translation.any() or motion.gaze.any())
+    assert not np.concatenate([motion.deltas.ravel(), motion.translation, motion.gaze]).any()
     assert (motion.scale, motion.aperture, motion.jaw) == (1, 0, 0)
     assert (motion.openness == 1).all()
 
@@ -98,7 +99,7 @@ def test_no_step_of_a_gap_is_a_jump():
     keeper, step = PresenceKeeper(), 2 * MS
     gap = range(1000, 3500)
     shown = [keeper.next(None if i in gap else talking(), i * step) for i in range(500, 4000)]
-    for a, b in zip(shown, shown[1:], strict=False):
+    for a, b in pairwise(shown):
         assert equal(replace(a, openness=b.openness), b, 0.012)
 
 

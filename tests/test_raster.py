@@ -22,7 +22,7 @@ def drawn(vertices, triangles, uv, holes=0, size=24):
 
 
 def slowly(vertices, triangles, uv, holes=0, size=24):
-    """The same in float64, one pixel after the other; also how far inside its triangle each pixel is."""
+    """The same in float64, pixel by pixel; also which pixels are too near an edge to tell."""
     out, depth = np.full((size, size, 2), NOWHERE), np.full((size, size), np.inf)
     doubt = np.zeros((size, size), bool)
     for t, triangle in enumerate(triangles):

@@ -20,15 +20,15 @@ def live(faces, config=CONFIG, calibration=None, name="ada", at_ns=None):
     """The motions of some frames as they come; the driver's first face is neutral."""
     calibration = calibration or Calibration.of(faces[0])
     with open_retargeter(config, portrait(name), calibration) as retargeter:
-        instants = at_ns or times(len(faces))
-        return [retargeter.retarget(f, at) for f, at in zip(faces, instants, strict=True)]
+        frames = zip(faces, at_ns or times(len(faces)), strict=True)
+        return [retargeter.retarget(face, at) for face, at in frames]
 
 
 def recorded(faces, config=CONFIG, calibration=None, name="ada", at_ns=None):
     """The same, the whole recording at once."""
     calibration = calibration or Calibration.of(faces[0])
-    instants = at_ns or times(len(faces))
-    return retarget_recording(config, portrait(name), calibration, faces, instants)
+    at_ns = at_ns or times(len(faces))
+    return retarget_recording(config, portrait(name), calibration, faces, at_ns)
 
 
 both = pytest.mark.parametrize("run", [live, recorded])
@@ -39,17 +39,15 @@ def difference(a, b):
     return max(float(np.abs(getattr(a, f.name) - getattr(b, f.name)).max()) for f in fields(a))
 
 
-def vertices(motions, size=512):
-    """(B, V, 2) where the portrait's points are, in pixels of a picture of this size."""
-    g = generator()
-    points, _ = g._deformed(motions)
-    return points[..., :2] * size / max(portrait().picture.shape)
+def vertices(motions):
+    """(B, V, 2) where the portrait's points are, in pixels of a picture of 512."""
+    return generator()._deformed(motions)[0][..., :2] * 512 / max(portrait().picture.shape)
 
 
 @both
 @pytest.mark.parametrize("name", ["ada", "bruno", "mei"])
 def test_the_portrait_drives_itself(run, name):
-    """Its own face as driver: no turn, no shift, eyes open, and every point where the photo has it."""
+    """Its own face as driver: no turn, no shift, eyes open, every point where the photo has it."""
     p = portrait(name)
     motion = run([p.landmarks] * 3, name=name)[-1]
     assert np.abs(euler_deg(motion.rotation)).max() < 0.01
@@ -136,7 +134,7 @@ def test_a_mirrored_clip_gives_mirrored_motion(run):
 
 
 def test_a_swapped_flip_is_caught():
-    """The driver's nose to the left of the image is the portrait's nose to the left of its picture."""
+    """A nose that turns left in the driver's image turns left in the picture."""
     faces = [driver(**NEUTRAL), *[driver(turn=(15, 0, 0), **NEUTRAL)] * 30]
     assert faces[-1][4, 0] < faces[0][4, 0]
     still, turned = vertices([recorded(faces)[0], recorded(faces)[-1]])
@@ -253,7 +251,7 @@ SETTINGS = [
     {"limits": LimitsConfig(pitch_deg=(1.0, 2.0))},
     {"limits": LimitsConfig(roll_deg=(1.0, 2.0))},
     {"limits": LimitsConfig(scale=0.01)},
-    *([{"mirror": True}] if "mirror" in RetargetConfig.model_fields else []),
+    {"mirror": True},
     {"mode": "absolute"},
 ]
 
@@ -295,10 +293,3 @@ def test_any_landmarks_give_finite_motion_within_limits(run, seed):
         assert 0 <= m.aperture <= 0.55
         assert 0 <= m.openness.min() <= m.openness.max() <= 1.6001
         assert abs(m.scale - 1) <= limits.scale + 1e-6
-
-
-def test_a_flat_face_does_no_harm():
-    """Landmarks without depth, as a picture of a picture may give: finite motion, no error."""
-    face = driver(turn=(5, 0, 0)) * np.float32([1, 1, 0])
-    motion = live([driver(**NEUTRAL), face])[-1]
-    assert all(np.isfinite(getattr(motion, f.name)).all() for f in fields(motion))

@@ -55,11 +55,14 @@ def test_asked_to_stop_it_leaves_a_whole_file(tmp_path, kind):
     child = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    pause = threading.Event()
-    while child.poll() is None and not any(p.stat().st_size for p in tmp_path.iterdir()):
-        pause.wait(0.02)
-    child.send_signal(getattr(signal, kind))
-    stdout, stderr = child.communicate(timeout=60)
+    try:
+        pause = threading.Event()
+        while child.poll() is None and not any(p.stat().st_size for p in tmp_path.iterdir()):
+            pause.wait(0.02)
+        child.send_signal(getattr(signal, kind))
+        stdout, stderr = child.communicate(timeout=60)
+    finally:
+        child.kill()
     assert (child.returncode, stderr) == (0, "")
     assert "age p50" in stdout
     with Clip(out) as made:

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from engines.geometry import euler_deg, fit_pose
 from streamer.config import TrackerConfig
 from streamer.tracker import box_of, open_tracker
-from tests.faces import demo, demo_frame, photo, portrait
+from tests.faces import demo, demo_frame, mirrored, photo, portrait
 
 WIDTH, HEIGHT = 960, 480
 
@@ -49,6 +50,16 @@ def test_the_bundled_clip_is_tracked_throughout():
     assert demo().faces == len(demo().landmarks) > 200
     places = np.array([landmarks[4] for landmarks in demo().landmarks])
     assert np.linalg.norm(np.diff(places, axis=0), axis=1).max() < 25
+
+
+def test_a_mirrored_image_gives_a_mirrored_face():
+    """Who looks to the left looks to the right in it; points keep their sides of the picture."""
+    image = demo_frame(2.4)
+    one, other = (track([np.ascontiguousarray(i)])[0] for i in (image, image[:, ::-1]))
+    yaws = [euler_deg(fit_pose(landmarks).rotation)[0] for landmarks in (one, other)]
+    assert abs(yaws[0]) > 12
+    assert yaws[1] == pytest.approx(-yaws[0], abs=4)
+    assert np.abs(mirrored(one, image.shape[1]) - other)[:468, :2].mean() < 3
 
 
 def test_nobody_is_none():
