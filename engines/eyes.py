@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from engines.geometry import Array, Eye
+from engines.geometry import Array, Eye, Index
 from engines.layers import Mask, inset_mask, polygon_mask, pushed, smooth_closed
-from engines.vision import Image, blurred, eroded, square, warped
+from engines.vision import Image, blurred, dilated, disc, eroded, square, warped
 
 _MARGIN = 0.55
 """Border of the patch around the eye, in eye widths."""
@@ -15,6 +15,8 @@ _RIM = 1.1
 """Size of the iris with its soft rim over the radius the landmarks give."""
 _WHITE_FROM = 1.3
 """Distance from the iris' centre, in radii, from which the white is trusted."""
+_LID_RIM = 0.35
+"""Width of the rim around the eye in which white may be left, in heights of the eye."""
 _MIN_WHITE_PX = 12
 
 
@@ -144,6 +146,44 @@ def _iris(patch: Array, visible: Mask, centre: Array, radius: float) -> tuple[Ar
     seen = blurred((visible > 0.9).astype(np.float32), 0.8)[..., None]
     own = np.where(lit_soft > 0, patch - glint, patch)
     return around + (own - around) * np.minimum(seen * 1.3 - 0.3, 1).clip(0), glint
+
+
+@dataclass(frozen=True, slots=True)
+class LidTexture:
+    """A part of the texture as it is while the lids are shut."""
+
+    rows: slice
+    columns: slice
+    shut: Image
+    """(h, w, 4)"""
+
+
+def lid_texture(texture: Image, places: Array, eye: Eye) -> LidTexture:
+    """The lids of one eye without the rim of white that the landmarks leave on them.
+
+    Around the eye all that is bright becomes the skin above it; lashes stay.
+    `texture` is (H, W, 4), `places` (V, 2) where its face points are.
+    """
+    contour = places[eye.contour]
+    height = max(float(np.ptp(contour[:, 1])), 2.0)
+    low = np.floor(contour.min(0) - 2 * height).astype(int)
+    high = np.ceil(contour.max(0) + 2 * height).astype(int)
+    low = np.clip(low, 0, [texture.shape[1], texture.shape[0]])
+    high = np.clip(high, 0, [texture.shape[1], texture.shape[0]])
+    rows, columns = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+    own = texture[rows, columns].astype(np.float32)
+    line = smooth_closed(contour - low.astype(np.float32))
+    reach = 2 * max(1, round(_LID_RIM * height)) + 1
+    rim = dilated(polygon_mask(line, (own.shape[0], own.shape[1])), disc(reach))
+    rim = blurred(rim, max(0.8, 0.08 * height))[..., None]
+    ring: Array = places[eye.upper_ring] - low.astype(np.float32)
+    at: Index = np.round(ring).astype(np.int32)
+    at = np.clip(at, 0, [own.shape[1] - 1, own.shape[0] - 1])
+    skin = np.median(own[at[:, 1], at[:, 0]], 0).astype(np.float32)
+    light: Array = own[..., :3].mean(2, keepdims=True) / max(float(skin[:3].mean()), 1.0)
+    share = rim * blurred(np.clip((light[..., 0] - 0.45) / 0.25, 0, 1), 0.7)[..., None]
+    shut: Array = (own + (skin - own) * share).astype(np.float32)
+    return LidTexture(rows, columns, _bytes(shut))
 
 
 def draw_eye(

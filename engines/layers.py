@@ -55,7 +55,7 @@ def refined_matte(picture: Image, rough: Mask, face_px: float) -> Mask:
 
 
 def pushed(picture: Array, weight: Mask) -> Array:
-    """(H, W, C) the weighted pixels unchanged, the rest filled smoothly from around them.
+    """(H, W, 3 or 4) the weighted pixels unchanged, the rest filled smoothly from around them.
 
     A pyramid of means gives the coarse colours; on the way back each level is relaxed towards the
     harmonic fill.

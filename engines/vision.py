@@ -44,6 +44,11 @@ def square(side: int) -> Image:
     return np.ones((side, side), np.uint8)
 
 
+def mixed(a: Image, b: Image, share: float) -> Image:
+    """From `a` (0) to `b` (1)."""
+    return _cv2.addWeighted(a, 1 - share, b, share, 0)
+
+
 def disc(side: int) -> Image:
     """A round kernel."""
     return _cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))

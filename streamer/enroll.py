@@ -23,6 +23,8 @@ _LONG_SIDE = 2048
 _CROPS = (2.4, 3.0, 3.6)
 _EQUAL = 0.8
 """Two faces whose sizes differ by less than this are two possible subjects."""
+_LEAST_TILE = 0.12
+"""A face smaller than this in its tile is a false alarm or found better in a smaller tile."""
 _FIRM = 0.92
 """Part of the face, from its middle, that belongs to the person whatever the segmentation says."""
 _TILES = (0.6, 0.4, 0.25)
@@ -35,6 +37,8 @@ def enroll(photos: Sequence[Image], name: str) -> Portrait:
     Raises MediaError when no photo shows exactly one usable face; the message of a single photo
     says why.
     """
+    if not photos:
+        raise MediaError(f"{name}: no photo given; name at least one")
     found: list[Portrait] = []
     problems: list[MediaError] = []
     finder = _FaceFinder()
@@ -132,7 +136,8 @@ class _FaceFinder:
             for y in range(0, height - side // 2, side // 2):
                 for x in range(0, width - side // 2, side // 2):
                     tile = np.ascontiguousarray(picture[y : y + side, x : x + side])
-                    found += [Box(f.x + x, f.y + y, f.size) for f in self._detector.find(tile)]
+                    faces = [f for f in self._detector.find(tile) if f.size > _LEAST_TILE * side]
+                    found += [Box(f.x + x, f.y + y, f.size) for f in faces]
             if found:
                 return _distinct(found)
         return []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from engines.eyes import draw_eye, eye_layer
+from engines.eyes import draw_eye, eye_layer, lid_texture
 from engines.features import inside_lips, place_lids, place_lips
 from engines.fill import atlas
 from engines.geometry import POINTS, euler_deg, eyes, lip_contour
@@ -15,7 +15,7 @@ from engines.mesh import Proxy, build_mesh, deform
 from engines.mouth import draw_mouth, mouth_layer
 from engines.raster import blend_over, rasterise, soften_breaks
 from engines.subdivide import face_mesh
-from engines.vision import remapped, resized, warped
+from engines.vision import mixed, remapped, resized, warped
 from streamer.config import GeneratorConfig
 from streamer.frame import Array, Image, Motion
 from streamer.portrait import Portrait
@@ -26,6 +26,7 @@ _HEAD_CROP_PX = 512
 _LID_SHADOW = 0.25
 _REVEAL_DEG, _REVEAL_TURNED_DEG, _REVEAL_STEPS = (5.0, 13.0), (2.0, 9.0), 16
 """Turns between which the fill of a cheek comes in: for a photo from the front, for others."""
+_LIDS_MEET_BELOW = 0.35
 _MOVING = 0.004
 """Share in the head's turn below which a vertex counts as still."""
 
@@ -94,6 +95,8 @@ class WarpGenerator:
         self._atlas = atlas(texture, uv, self._mesh, pose)
         self._texture = self._atlas.texture.copy()
         self._revealed = {-1: 0, 1: 0}
+        self._lids = [lid_texture(self._atlas.texture, self._atlas.uv, eye) for eye in eyes()]
+        self._closed = [0, 0]
         self._region = self._moving_region(rest)
         rows, columns = self._region
         shape = (rows.stop - rows.start, columns.stop - columns.start)
@@ -189,6 +192,7 @@ class WarpGenerator:
     def _draw(self, motion: Motion, vertices: Array, head: tuple[Array, Array, float]) -> Image:
         self._rasterise(vertices, self._atlas.uv, self._map)
         self._reveal(motion)
+        self._shut_lids(motion)
         person = remapped(self._texture, self._map[0], cv2.BORDER_REFLECT_101)
         picture = self._still.copy()
         blend_over(person, self._plate, picture[self._region])
@@ -211,8 +215,18 @@ class WarpGenerator:
             if steps[part.side] != self._revealed[part.side]:
                 here = (part.rows, part.columns)
                 own, filled = self._atlas.texture[here], self._atlas.filled[here]
-                self._texture[here] = cv2.addWeighted(own, 1 - share, filled, share, 0)
+                self._texture[here] = mixed(own, filled, share)
         self._revealed = steps
+
+    def _shut_lids(self, motion: Motion) -> None:
+        """Take the eyeball's rest off the lids as they close."""
+        for side, (lid, openness) in enumerate(zip(self._lids, motion.openness, strict=True)):
+            step = round(smooth_step(1 - float(openness) / _LIDS_MEET_BELOW) * _REVEAL_STEPS)
+            if step != self._closed[side]:
+                own = self._atlas.texture[lid.rows, lid.columns]
+                now = mixed(own, lid.shut, step / _REVEAL_STEPS)
+                self._texture[lid.rows, lid.columns] = now
+                self._closed[side] = step
 
     def _draw_mouth(
         self, picture: Image, points: Array, motion: Motion, head: tuple[Array, Array, float]

@@ -1,14 +1,12 @@
 """Where in a picture there is nobody."""
 
-from typing import Any, cast
-
 import cv2
-import mediapipe
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.frame import Image
 from streamer.quiet import quiet_stderr
+from streamer.solutions import solutions
 
 _MARGIN = 0.04
 """What is left free around the person, in the picture's long side."""
@@ -16,7 +14,6 @@ _MARGIN = 0.04
 
 def background_mask(picture: Image) -> NDArray[np.bool_]:
     """(H, W) true where there is surely no person (MediaPipe's selfie segmentation, widened)."""
-    solutions: Any = cast("Any", mediapipe).solutions
     with quiet_stderr(), solutions.selfie_segmentation.SelfieSegmentation(0) as model:
         person = np.asarray(model.process(picture).segmentation_mask) > 0.1
     side = 2 * round(_MARGIN * max(picture.shape[:2])) + 1
