@@ -15,6 +15,8 @@ _RIM = 1.1
 """Size of the iris with its soft rim over the radius the landmarks give."""
 _WHITE_FROM = 1.3
 """Distance from the iris' centre, in radii, from which the white is trusted."""
+_LASH = 0.055
+"""Thickness of the line of shut lids, in eye widths."""
 _LID_RIM = 0.35
 """Width of the rim around the eye in which white may be left, in heights of the eye."""
 _MIN_WHITE_PX = 12
@@ -156,6 +158,8 @@ class LidTexture:
     columns: slice
     shut: Image
     """(h, w, 4)"""
+    lash: Array
+    """(3,) colour of the line that shut lids make"""
 
 
 def lid_texture(texture: Image, places: Array, eye: Eye) -> LidTexture:
@@ -183,7 +187,31 @@ def lid_texture(texture: Image, places: Array, eye: Eye) -> LidTexture:
     light: Array = own[..., :3].mean(2, keepdims=True) / max(float(skin[:3].mean()), 1.0)
     share = rim * blurred(np.clip((light[..., 0] - 0.45) / 0.25, 0, 1), 0.7)[..., None]
     shut: Array = (own + (skin - own) * share).astype(np.float32)
-    return LidTexture(rows, columns, _bytes(shut))
+    at_line = light[rim > 0.5]
+    dark = own[..., :3][(rim[..., 0] > 0.5) & (light[..., 0] <= np.percentile(at_line, 20))]
+    lash = np.minimum(dark.mean(0), 0.62 * skin[:3]) if len(dark) else 0.5 * skin[:3]
+    return LidTexture(rows, columns, _bytes(shut), lash.astype(np.float32))
+
+
+def draw_lashes(target: Image, line: Array, lash: Array, strength: float, blur: float) -> None:
+    """Draw the line where shut lids meet: `line` (N, 2) px from corner to corner, in this colour.
+
+    `strength` is 0-1, `blur` the picture's, in px.
+    """
+    thick = np.sin(np.linspace(0, np.pi, len(line))) * _LASH * float(np.ptp(line[:, 0]))
+    upper, lower = line.copy(), line[::-1].copy()
+    upper[:, 1] -= 0.5 * thick
+    lower[:, 1] += 0.5 * thick[::-1]
+    shape = np.concatenate([upper, lower]).astype(np.float32)
+    low = np.clip(shape.min(0).astype(int) - 3, 0, [target.shape[1], target.shape[0]])
+    high = np.clip(shape.max(0).astype(int) + 4, 0, [target.shape[1], target.shape[0]])
+    if (high - low).min() < 2:
+        return
+    part = target[low[1] : high[1], low[0] : high[0]]
+    mask = polygon_mask(shape - low.astype(np.float32), (part.shape[0], part.shape[1]))
+    mask = blurred(mask, max(0.6, blur))[..., None] * strength
+    dark = np.minimum(part, lash)
+    part[:] = _bytes(part + (dark - part) * mask)
 
 
 def draw_eye(

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from engines.eyes import draw_eye, eye_layer
+from engines.eyes import draw_eye, draw_lashes, eye_layer
 from engines.geometry import eyes
 from engines.layers import polygon_mask
 from tests.faces import portrait
@@ -129,3 +129,15 @@ def test_a_shut_or_tiny_eye_still_makes_a_layer():
         one = eye_layer(p.picture, np.float32(landmarks), eye)
         assert one.white.shape == (*one.iris.shape[:2], 3)
         assert one.radius >= 1
+
+
+def test_lashes_darken_only_the_line_of_the_lids():
+    """They are drawn from corner to corner, never lighten, and leave the rest alone."""
+    skin = np.full((60, 100, 3), 180, np.uint8)
+    line = np.column_stack([np.linspace(20, 80, 9), np.full(9, 30)]).astype(np.float32)
+    drawn = skin.copy()
+    draw_lashes(drawn, line, np.array([60, 40, 30], np.float32), 1.0, 0.6)
+    assert (drawn <= skin).all()
+    assert drawn[30, 50].max() < 120
+    assert (drawn[:20] == 180).all()
+    assert (drawn[:, :15] == 180).all()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from engines.eyes import draw_eye, eye_layer, lid_texture
+from engines.eyes import draw_eye, draw_lashes, eye_layer, lid_texture
 from engines.features import inside_lips, place_lids, place_lips
 from engines.fill import atlas
 from engines.geometry import POINTS, euler_deg, eyes, lip_contour
@@ -245,9 +245,13 @@ class WarpGenerator:
         )
 
     def _draw_eyes(self, picture: Image, points: Array, motion: Motion) -> None:
-        for eye, layer, openness in zip(
-            eyes(), (self._left, self._right), motion.openness, strict=True
+        for eye, layer, lid, openness in zip(
+            eyes(), (self._left, self._right), self._lids, motion.openness, strict=True
         ):
+            closing = smooth_step(1 - float(openness) / _LIDS_MEET_BELOW)
+            if closing > 0:
+                line = points[[eye.corners[0], *eye.upper, eye.corners[1]], :2]
+                draw_lashes(picture, line, lid.lash, 0.8 * closing, self._blur)
             if openness <= 0.02:
                 continue
             corners = points[eye.corners, :2]
