@@ -21,7 +21,10 @@ _sparse, _spatial, _linalg = cast("Any", sparse), cast("Any", spatial), cast("An
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """The shape assumed without landmarks, in face widths; fitted by tools/fit_proxy.py."""
+    """The shape assumed without landmarks, in face widths.
+
+    Half-way to what tools/fit_proxy.py finds on clips: at its very optimum hair stands still.
+    """
 
     back: float = 0.18
     """depth of the outline of hair and skull"""

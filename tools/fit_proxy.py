@@ -102,6 +102,8 @@ def main(arguments: list[str] | None = None) -> int:
             takes.append(Take(footage, parsed.frames))
         except MediaError as error:
             console.print(f"left out: {error}")
+    if not takes:
+        return MediaError.exit_code
     console.print(fit(takes, parsed.rounds, console))
     return 0
 
