@@ -21,6 +21,8 @@ MIN_FACE_PX = 60
 _GOOD_FACE_PX = 250
 _LONG_SIDE = 2048
 _CROPS = (2.4, 3.0, 3.6)
+_CANDIDATES = 4
+"""Detections that are looked at: what has no features is none."""
 _EQUAL = 0.8
 """Two faces whose sizes differ by less than this are two possible subjects."""
 _LEAST_TILE = 0.12
@@ -91,25 +93,23 @@ class _FaceFinder:
     def find(self, picture: Image, name: str) -> Landmarks:
         """(478, 3) landmarks; MediaError names what is wrong with the photo."""
         faces = self._detector.find(picture) or self._search(picture)
-        if not faces:
+        looks = [(face, self._landmarks(picture, face)) for face in faces[:_CANDIDATES]]
+        seen = [(face, landmarks) for face, landmarks in looks if landmarks is not None]
+        if not seen:
             raise MediaError(
                 f"{name}: no face found; use a picture with one face seen from the front,"
                 " eyes visible"
             )
-        if len(faces) > 1 and faces[1].size > _EQUAL * faces[0].size:
+        face, landmarks = seen[0]
+        if len(seen) > 1 and seen[1][0].size > _EQUAL * face.size:
             raise MediaError(
                 f"{name}: two faces of about the same size; crop the picture to the one that"
                 " shall move"
             )
-        if faces[0].size < MIN_FACE_PX:
+        if face.size < MIN_FACE_PX:
             raise MediaError(
-                f"{name}: the face is {faces[0].size:.0f} px wide; at least {MIN_FACE_PX} are"
+                f"{name}: the face is {face.size:.0f} px wide; at least {MIN_FACE_PX} are"
                 f" needed, {_GOOD_FACE_PX} or more look sharp"
-            )
-        landmarks = self._landmarks(picture, faces[0])
-        if landmarks is None:
-            raise MediaError(
-                f"{name}: a face was seen but its features were not; use a clearer picture"
             )
         return landmarks
 
