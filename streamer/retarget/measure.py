@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.geometry import IRISES, LIP_CORNERS, eyes
+from engines.geometry import IRISES, eyes
 from streamer.frame import Array
 
-_LID_PAIRS = ((1, 1), (2, 2), (3, 3), (4, 4), (5, 5))
-"""Rows of `Eye.upper` over rows of `Eye.lower` that make up the openness."""
+_INNER_LIDS = slice(1, 6)
+"""Rows of the lids, without those nearest to the corners, whose distances make the openness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,8 @@ def eye_ratio(points: Array) -> Array:
     ratios: list[float] = []
     for eye in eyes():
         width = _distance(points, *(int(i) for i in eye.corners))
-        gaps = [
-            np.linalg.norm(points[eye.upper[above], :2] - points[eye.lower[below], :2])
-            for above, below in _LID_PAIRS
-        ]
+        lids = points[eye.upper[_INNER_LIDS], :2] - points[eye.lower[_INNER_LIDS], :2]
+        gaps: Array = np.linalg.norm(lids, axis=1)
         ratios.append(float(np.mean(gaps)) / max(width, 1e-6))
     return np.array(ratios, np.float32)
 
@@ -50,11 +48,6 @@ def eye_ratio(points: Array) -> Array:
 def lip_gap(points: Array) -> float:
     """Distance of the inner lips at their middle, in mouth widths (61-291)."""
     return _distance(points, 13, 14) / max(_distance(points, 61, 291), 1e-6)
-
-
-def mouth_corner_width(points: Array) -> float:
-    """Distance of the inner corners of the mouth, in face widths."""
-    return _distance(points, *LIP_CORNERS)
 
 
 def gaze_of(points: Array) -> Array:
