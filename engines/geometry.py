@@ -16,6 +16,12 @@ Array = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Index = NDArray[np.int32]
 
+FACE_WIDTH_CM = 15.33
+"""Distance of points 234 and 454 of the canonical face."""
+
+VIEW_DEG = 63.0
+"""Vertical angle of view of a usual webcam, where none is known; that of MediaPipe's geometry."""
+
 POINTS = 468
 """Points of the face mesh; the ten after them are the irises."""
 
@@ -129,6 +135,17 @@ class Pose:
     """(3,) px; the place of the head frame's origin"""
     scale: float
     """px per face width"""
+
+    def position_cm(self, size: tuple[int, int], view_deg: float = VIEW_DEG) -> Array:
+        """(3,) place of the head before the camera, x right, y down, z away, in centimetres.
+
+        `size` is the picture's (width, height), `view_deg` the camera's vertical angle of view. A
+        face is taken to be as wide as the canonical one, as MediaPipe does.
+        """
+        focal_px = size[1] / 2 / np.tan(np.radians(view_deg) / 2)
+        away = FACE_WIDTH_CM * focal_px / self.scale
+        offset = self.translation[:2] - np.array(size, np.float32) / 2
+        return np.array([*(offset * away / focal_px), away], np.float32)
 
     def to_head(self, points: Array) -> Array:
         """(N, 3) picture coordinates -> head frame."""

@@ -157,3 +157,13 @@ def test_positive_yaw_turns_the_nose_left_positive_pitch_lowers_it():
     assert (from_euler_deg(0, 15, 0) @ nose)[1] > nose[1]
     right = np.float32([1, 0, 0])
     assert (from_euler_deg(0, 0, 20) @ right)[1] > 0
+
+
+def test_the_place_of_a_head_is_metric():
+    """A face in the middle of the picture, and one half as large to its right."""
+    near = Pose(np.eye(3, dtype=np.float32), np.float32([320, 240, 0]), 240.0)
+    far = Pose(np.eye(3, dtype=np.float32), np.float32([440, 240, 0]), 120.0)
+    x, y, z = near.position_cm((640, 480))
+    assert (x, y) == (0, 0)
+    assert z == pytest.approx(15.33 / np.tan(np.radians(31.5)), rel=1e-4)
+    assert far.position_cm((640, 480)) == pytest.approx([15.33, 0, 2 * z], rel=1e-4)
