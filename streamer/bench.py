@@ -19,11 +19,13 @@ from streamer.enroll import enroll
 from streamer.errors import MediaError
 from streamer.frame import Image
 from streamer.generator import open_generator
+from streamer.generator.composite import WarpGenerator
 from streamer.picture import read_picture
 from streamer.portrait import Portrait
 from streamer.retarget import open_retargeter
+from streamer.retarget.retargeter import PortraitRetargeter
 from streamer.sink.file import VideoWriter
-from streamer.stages import Generator, Retargeter, Tracker
+from streamer.stages import Tracker
 from streamer.tracker import open_tracker
 from streamer.video import Clip
 
@@ -74,8 +76,8 @@ class BenchReport:
 @dataclass(frozen=True, slots=True)
 class _Stages:
     tracker: Tracker
-    retargeter: Retargeter
-    generator: Generator
+    retargeter: PortraitRetargeter
+    generator: WarpGenerator
     writer: VideoWriter
     clock: Clock
 

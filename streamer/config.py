@@ -21,6 +21,13 @@ from streamer.clock import MS, Budget
 from streamer.errors import ConfigError
 from streamer.yamltext import as_text, parse
 
+_NAMED = ("camera.device", "sink.device", "record.microphone", "record.speaker")
+"""Keys that hold a device's name or number."""
+_SHAPES = {
+    "portraits": "must be a list, as in [me.jpg, mona.portrait]",
+    "model_type": "must be a section with keys of its own",
+}
+"""What a key, or else a kind of error, asks for."""
 _LARGEST = 64 * 1024
 """Bytes a settings file may have."""
 
@@ -50,12 +57,19 @@ Degrees = Annotated[float, Field(ge=0, le=90)]
 Band = Annotated[tuple[Degrees, Degrees], BeforeValidator(_as_tuple), AfterValidator(_rising)]
 
 
+Side = Annotated[int, Field(ge=64, le=4096)]
+Size = Annotated[tuple[Side, Side], BeforeValidator(_as_tuple)]
+
+
 class CameraConfig(_Section):
     """Where the driver's images come from."""
 
-    kind: Literal["replay"] = "replay"
+    kind: Literal["auto", "webcam", "replay"] = "auto"
+    device: str | int | None = None
+    size: Size = (640, 480)
+    fps: int = Field(default=30, ge=1, le=240)
     clip: str = "demo"
-    loop: bool = False
+    loop: bool | None = None
 
 
 class TrackerConfig(_Section):
@@ -99,25 +113,58 @@ class RetargetConfig(_Section):
     limits: LimitsConfig = LimitsConfig()
 
 
+class PresenceConfig(_Section):
+    """What is shown while no driver is there."""
+
+    card_after_s: float | None = Field(default=60, ge=1, le=86_400)
+    card: str | None = None
+    text: str = Field(default="Back soon", max_length=80)
+
+
+Background = Literal["original", "blur", "green", "matte", "image"]
+
+
 class GeneratorConfig(_Section):
     """What the picture looks like."""
 
     size: int | None = Field(default=None, ge=64, le=4096)
     crop: Literal["none", "head"] = "none"
+    background: Background = "original"
+    image: str | None = None
 
 
 class SinkConfig(_Section):
     """Where pictures go."""
 
-    kind: Literal["file", "null"] = "file"
-    path: str = "vivant.mp4"
+    kind: Literal["auto", "virtualcam", "file", "none"] = "auto"
+    device: str | int | None = None
+    size: Size | None = None
     fps: int = Field(default=30, ge=1, le=240)
+    path: str | None = None
+
+
+class RecordConfig(_Section):
+    """Recordings made while it runs, with the microphone."""
+
+    path: str | None = None
+    folder: str = "."
+    microphone: str | int | bool = True
+    speaker: str | int | None = None
+    offset_ms: float = Field(default=0, ge=-1000, le=1000)
+
+
+class ControlConfig(_Section):
+    """The local HTTP interface by which other programs steer a run."""
+
+    enabled: bool = True
+    port: int = Field(default=8787, ge=0, le=65_535)
 
 
 class LatencyConfig(_Section):
     """The age a frame may reach, and each stage's share of it, in milliseconds."""
 
     budget_ms: float = Field(default=66, gt=0, le=10_000)
+    adapt: bool = True
     track_ms: float = Field(default=8, ge=0, le=10_000)
     retarget_ms: float = Field(default=1, ge=0, le=10_000)
     generate_ms: float = Field(default=20, ge=0, le=10_000)
@@ -147,11 +194,16 @@ class Config(_Section):
     """All settings."""
 
     portrait: str = "ada"
+    portraits: Annotated[tuple[str, ...] | None, BeforeValidator(_as_tuple)] = None
+    driver: str | None = None
     camera: CameraConfig = CameraConfig()
     tracker: TrackerConfig = TrackerConfig()
     retarget: RetargetConfig = RetargetConfig()
+    presence: PresenceConfig = PresenceConfig()
     generator: GeneratorConfig = GeneratorConfig()
     sink: SinkConfig = SinkConfig()
+    record: RecordConfig = RecordConfig()
+    control: ControlConfig = ControlConfig()
     latency: LatencyConfig = LatencyConfig()
 
 
@@ -226,9 +278,17 @@ def _checked(data: dict[str, Any], source: str, overridden: Sequence[str]) -> Co
         return Config.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(part for part in first["loc"] if isinstance(part, str))
+        key = _key(first["loc"])
         where = "--set" if any(_overlap(key, other) for other in overridden) else source
         raise ConfigError(": ".join(filter(None, (where, key, _problem(key, first))))) from None
+
+
+def _key(place: tuple[int | str, ...]) -> str:
+    """The dotted key of an error's place, without the member of a union that pydantic tried."""
+    words = [part for part in place if isinstance(part, str)]
+    dotted = ".".join(words)
+    shorter = dotted.rpartition(".")[0]
+    return shorter if dotted not in keys() and shorter in keys() else dotted
 
 
 def _overlap(key: str, other: str) -> bool:
@@ -237,19 +297,20 @@ def _overlap(key: str, other: str) -> bool:
 
 
 def _problem(key: str, error: ErrorDetails) -> str:
-    match error["type"]:
+    kind = error["type"]
+    match kind:
         case "extra_forbidden":
             return f"no such key; {_advice(key)}"
         case "invalid_key":
             return f"keys are words, not {error['input']!r}"
-        case "model_type":
-            return "must be a section with keys of its own"
-        case "missing" | "tuple_type" | "too_long":
-            return "must be two figures, as in [20, 30]"
+        case "model_type" | "missing" | "tuple_type" | "too_long":
+            return _SHAPES.get(key) or _SHAPES.get(kind, "must be two figures, as in [20, 30]")
         case "value_error":
             return error["msg"].removeprefix("Value error, ")
         case _:
             text = error["msg"].replace("Input should be", "must be")
+            if key in _NAMED and kind in ("string_type", "int_type", "bool_type"):
+                text = "must be a name or a number"
             return f"{text}, not {reprlib.repr(error['input'])}"
 
 

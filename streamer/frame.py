@@ -1,4 +1,4 @@
-"""What travels between the stages: images, landmarks, motions, and the instant of capture."""
+"""What travels between the stages: images, landmarks, motions, shots, and the capture instant."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -56,3 +56,14 @@ class Motion:
     """Distance of the inner lips at their middle, in mouth widths; exactly 0 when they touch."""
     jaw: float
     """Drop of the lower jaw, in face widths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """What one picture shows: a portrait in motion, or a card in its place."""
+
+    portrait: str
+    """Name of the portrait that the motion was made for."""
+    motion: Motion
+    card: str | None = None
+    """Words on the card that is shown instead; None shows the portrait."""

@@ -9,12 +9,13 @@ Endings (a difference is a bug):
    in 1, and `run` raises it. Nothing is retried.
 3. The source ends: the camera raises EndOfStream; each stage works off what is in its slot and
    closes the next one; `run` returns.
-4. No face: not an ending. None goes to the retargeter, which always answers with a motion.
+4. No face, or no image (the camera is away): not an ending. None goes to the retargeter, which
+   always answers with a shot.
 5. Late or slow: not an ending. A stage that can no longer be on time does not start; the drop is
    counted by reason. A machine too slow for its budget would so show nothing at all: therefore no
    frame is too late once nothing new was shown for as long as the whole budget. When nothing came
-   for one period, and half of one for jitter, the sink gets its last picture again, counted as
-   held: whoever watches never sees a dead camera.
+   for one period, and half of one for jitter, the sink gets its last picture again, and then once
+   a period, counted as held: whoever watches never sees a dead camera.
 
 In none of these does the camera's image reach the sink: the sink is given what the generator
 returned, and nothing else.
@@ -30,7 +31,7 @@ from typing import Generic
 
 from streamer.clock import SECOND, Budget, Clock, monotonic_ns
 from streamer.errors import EndOfStream
-from streamer.frame import Image, Landmarks, Motion, T, Timed, U
+from streamer.frame import Image, Landmarks, Shot, T, Timed, U
 from streamer.metrics import Metrics
 from streamer.slot import Slot
 from streamer.stages import Camera, Generator, Retargeter, Sink, Tracker
@@ -71,15 +72,15 @@ class Pipeline:
         self.metrics = metrics
         self._stages = stages
         self._budget = budget
-        self._patience_s = 1.5 * period_ns / SECOND
+        self._period_s = period_ns / SECOND
         self._clock = clock
         self._shown_ns = 0
 
     async def run(self) -> None:
         """Run once. Returns after ending 3, raises the stage's own exception after ending 2."""
-        images: Slot[Timed[Image]] = Slot()
+        images: Slot[Timed[Image | None]] = Slot()
         faces: Slot[Timed[Landmarks | None]] = Slot()
-        motions: Slot[Timed[Motion]] = Slot()
+        shots: Slot[Timed[Shot]] = Slot()
         pictures: Slot[Timed[Image]] = Slot()
         stages = self._stages
         self.metrics.start()
@@ -89,7 +90,7 @@ class Pipeline:
                 group.create_task(self._show(pictures))
                 group.create_task(
                     self._stage(
-                        "generate", motions, lambda m: stages.generator.generate(m.value), pictures
+                        "generate", shots, lambda s: stages.generator.generate(s.value), pictures
                     )
                 )
                 group.create_task(
@@ -97,19 +98,20 @@ class Pipeline:
                         "retarget",
                         faces,
                         lambda f: stages.retargeter.retarget(f.value, f.captured_ns),
-                        motions,
+                        shots,
                     )
                 )
-                group.create_task(
-                    self._stage("track", images, lambda i: stages.tracker.track(i.value), faces)
-                )
+                group.create_task(self._stage("track", images, self._track, faces))
                 group.create_task(self._capture(images))
         except ExceptionGroup as failures:
             raise _first(failures) from None
         finally:
             self.metrics.end()
 
-    async def _capture(self, out: Slot[Timed[Image]]) -> None:
+    def _track(self, image: Timed[Image | None]) -> Landmarks | None:
+        return None if image.value is None else self._stages.tracker.track(image.value)
+
+    async def _capture(self, out: Slot[Timed[Image | None]]) -> None:
         """The camera's loop: read as long as there is something; nobody holds it back."""
         with _Worker("camera", self._clock) as worker:
             for seq in itertools.count():
@@ -144,23 +146,26 @@ class Pipeline:
             self._stages.sink.send(item.value)
 
         last: Timed[Image] | None = None
+        until: float | None = None
+        now = asyncio.get_running_loop().time
         with _Worker("sink", self._clock) as worker:
             while True:
                 try:
-                    item = await self._fresh(source, hold=last is not None)
+                    item = await self._fresh(source, until)
                 except EndOfStream:
                     return
                 if item is not None:
                     self._count_shown(item, await self._do(worker, send, item))
-                    last = item
-                elif last is not None:
+                    last, until = item, now() + 1.5 * self._period_s
+                elif last is not None and until is not None:
                     await self._do(worker, send, last)
                     self.metrics.hold()
+                    until = max(until + self._period_s, now())
 
-    async def _fresh(self, source: Slot[Timed[Image]], *, hold: bool) -> Timed[Image] | None:
+    async def _fresh(self, source: Slot[Timed[Image]], until: float | None) -> Timed[Image] | None:
         """The next picture in time for the sink; None when it is time to hold the last one."""
         try:
-            async with asyncio.timeout(self._patience_s if hold else None):
+            async with asyncio.timeout_at(until):
                 async for item in source:
                     if not self._too_late("sink", item):
                         return item

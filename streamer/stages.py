@@ -2,16 +2,26 @@
 
 from typing import Protocol
 
-from streamer.frame import Image, Landmarks, Motion
+from streamer.frame import Image, Landmarks, Shot
 
 
 class Camera(Protocol):
     """Where images come from: a webcam, a recorded clip, a WebRTC peer."""
 
-    def read(self) -> Image:
-        """The next image. Blocks, at most 1 s.
+    @property
+    def label(self) -> str:
+        """What it is and why it was chosen, for a person."""
+        ...
 
-        DeviceError when the device is gone, EndOfStream when a clip is over.
+    @property
+    def state(self) -> str:
+        """What is wrong with it just now, for a person; empty when nothing is."""
+        ...
+
+    def read(self) -> Image | None:
+        """The next image; None when the camera has none and nobody is seen: it is away, or stalls.
+
+        Blocks, at most 1 s. DeviceError when it is gone for good, EndOfStream when a clip is over.
         """
         ...
 
@@ -25,17 +35,17 @@ class Tracker(Protocol):
 
 
 class Retargeter(Protocol):
-    """Turns the driver's landmarks into the portrait's motion; presence lives here."""
+    """Turns the driver's landmarks into what the picture shows; presence lives here."""
 
-    def retarget(self, landmarks: Landmarks | None, at_ns: int) -> Motion:
-        """The motion at the capture instant `at_ns`; never None, whatever the tracker saw."""
+    def retarget(self, landmarks: Landmarks | None, at_ns: int) -> Shot:
+        """The shot at the capture instant `at_ns`; never None, whatever the tracker saw."""
         ...
 
 
 class Generator(Protocol):
-    """Draws the portrait in motion."""
+    """Draws shots."""
 
-    def generate(self, motion: Motion) -> Image:
+    def generate(self, shot: Shot) -> Image:
         """One picture. The array is the caller's."""
         ...
 
@@ -43,6 +53,11 @@ class Generator(Protocol):
 class Sink(Protocol):
     """Where pictures go: a virtual camera, a file, a WebRTC peer."""
 
+    @property
+    def label(self) -> str:
+        """What it is and why it was chosen, for a person."""
+        ...
+
     def send(self, image: Image) -> None:
-        """Show one picture. Blocks, at most 1 s."""
+        """Show one picture. Blocks, at most 1 s. DeviceError or MediaError when it cannot."""
         ...

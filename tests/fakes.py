@@ -94,6 +94,8 @@ class _Fake:
 class FakeCamera(_Fake):
     """`count` images, or images without end."""
 
+    label, state = "fake camera", ""
+
     def __init__(self, count: int | None = None, before: Knob = nothing) -> None:
         super().__init__(before)
         self._count = count
@@ -140,6 +142,8 @@ class FakeGenerator(_Fake):
 
 class FakeSink(_Fake):
     """Keeps what it is sent."""
+
+    label = "fake sink"
 
     def __init__(self, before: Knob = nothing) -> None:
         super().__init__(before)

@@ -9,6 +9,7 @@ from engines.geometry import euler_deg, fit_pose
 from streamer.clock import SECOND
 from streamer.errors import MediaError
 from streamer.retarget.calibration import Calibration, RunningCalibration, calibrate
+from streamer.retarget.look import look
 from streamer.retarget.measure import eye_ratio, gaze_of, lip_gap
 from tests.faces import demo, driver, times
 
@@ -89,7 +90,7 @@ def test_a_clip_with_shut_eyes_throughout_is_no_accident():
 
 def test_the_running_calibration_begins_with_the_first_face():
     """A portrait moves from the first frame on, around the face as it came."""
-    found = RunningCalibration().see(driver(turn=(8, 0, 0)), SECOND)
+    found = RunningCalibration().see(look(driver(turn=(8, 0, 0))), SECOND)
     assert np.allclose(found.points, Calibration.of(driver(turn=(8, 0, 0))).points, atol=1e-4)
 
 
@@ -98,7 +99,7 @@ def test_the_running_calibration_finds_the_calm_face():
     running = RunningCalibration()
     for i, at in enumerate(times(240)):
         face = driver(turn=(20, 5, 5), lips=0.35) if i < 60 else driver(**CALM)
-        found = running.see(face, at)
+        found = running.see(look(face), at)
     straight = euler_deg(fit_pose(driver(**CALM)).rotation)
     assert euler_deg(found.pose.rotation) == pytest.approx(straight, abs=3)
     assert lip_gap(found.points) < 0.05
@@ -108,7 +109,7 @@ def test_the_running_calibration_never_jumps():
     """From one frame to the next the neutral face moves by a trace, whatever the driver does."""
     running = RunningCalibration()
     faces = [driver(turn=(25 * np.sin(i / 9), 0, 0), lips=0.3 * (i % 11 > 5)) for i in range(200)]
-    found = [running.see(face, at) for face, at in zip(faces, times(200), strict=True)]
+    found = [running.see(look(face), at) for face, at in zip(faces, times(200), strict=True)]
     steps = [np.abs(b.points - a.points).max() for a, b in pairwise(found)]
     assert max(steps) < 0.01
     turns = [euler_deg(one.pose.rotation)[0] for one in found]
@@ -118,6 +119,6 @@ def test_the_running_calibration_never_jumps():
 def test_a_still_driver_keeps_their_calibration():
     """The same face for twenty seconds: the neutral does not wander."""
     running = RunningCalibration()
-    found = [running.see(driver(), at) for at in times(600)]
+    found = [running.see(look(driver()), at) for at in times(600)]
     assert np.abs(found[-1].points - found[0].points).max() < 1e-5
     assert np.abs(found[-1].pose.rotation - found[0].pose.rotation).max() < 1e-5

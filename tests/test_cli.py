@@ -41,12 +41,13 @@ def test_help_names_every_command():
     done = vivant("--help")
     assert done.returncode == 0
     assert all(
-        f"\n    {c} " in done.stdout for c in ("animate", "enroll", "run", "bench", "config")
+        f"\n    {c} " in done.stdout
+        for c in ("animate", "enroll", "run", "bench", "doctor", "config")
     )
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("command", ["animate", "enroll", "run", "bench", "config"])
+@pytest.mark.parametrize("command", ["animate", "enroll", "run", "bench", "doctor", "config"])
 def test_every_command_has_examples(command):
     """Each command's help says what to type."""
     done = vivant(command, "--help")

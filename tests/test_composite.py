@@ -291,7 +291,7 @@ def test_the_head_crop_holds_the_head():
     """Face in the middle, about a third of the width."""
     with open_generator(GeneratorConfig(crop="head"), portrait()) as g:
         points, _ = g._deformed([neutral_motion()])
-        face = g._to_canvas(points[0, :468])
+        face = g.canvas.place(points[0, :468])
     assert np.ptp(face[:, 0]) == pytest.approx(512 / 3, rel=0.25)
     assert 200 < face[:, 0].mean() < 312
     assert face.min() > -200

@@ -1,9 +1,6 @@
 """Video files: exact instants, true colours, sound in step, never half-written."""
 
-import contextlib
 import os
-import resource
-import signal
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -34,6 +31,7 @@ from tests.media import (
     quarters,
     times_ms,
 )
+from tests.recordings import noise, small_files
 
 
 def write(path, images, times=None):
@@ -185,24 +183,6 @@ def test_no_picture_makes_no_file(tmp_path, ending):
     assert not list(tmp_path.iterdir())
 
 
-@contextlib.contextmanager
-def small_files(limit):
-    """No file may grow beyond `limit` bytes: what a full disk is to a writer."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
-
-
-def noise(count):
-    rng = np.random.default_rng(0)
-    return [rng.integers(0, 255, (144, 192, 3), np.uint8) for _ in range(count)]
-
-
 def write_noise(path):
     with open_movie(path, 192, 144, 25) as writer:
         for i, image in enumerate(noise(30)):
@@ -270,14 +250,29 @@ def test_a_sink_stamps_pictures_as_they_come(tmp_path):
     assert times_ms(tmp_path / "a.mp4") == [0, 40, 100, 350]
 
 
-def test_open_sink_takes_what_the_settings_name(tmp_path):
-    """A file, or nothing at all."""
-    path = tmp_path / "a.mp4"
-    for kind in ("file", "null"):
-        with open_sink(SinkConfig(kind=kind, path=str(path)), 64, 48, 25) as sink:
-            sink.send(counted(3))
-    with Clip(path) as clip:
-        assert [count_of(image) for _, image in clip.frames()] == [3]
+class Audience:
+    """A recorder that only counts."""
+
+    def __init__(self):
+        self.offered = 0
+
+    def offer(self, image):
+        self.offered += 1
+
+
+@pytest.mark.parametrize("kind", ["file", "none"])
+def test_open_sink_takes_what_the_settings_name(tmp_path, kind):
+    """A file, or nothing at all; either way the recorder is offered what was shown."""
+    path, audience = tmp_path / "a.mp4", Audience()
+    config = SinkConfig(kind=kind, path=str(path))
+    with open_sink(config, counted(0), 25, audience) as sink:
+        assert sink.label == (str(path) if kind == "file" else "nowhere")
+        sink.send(counted(3))
+    assert audience.offered == 1
+    assert path.exists() == (kind == "file")
+    if kind == "file":
+        with Clip(path) as clip:
+            assert [count_of(image) for _, image in clip.frames()] == [3]
 
 
 def test_pictures_of_another_size_are_a_mistake(tmp_path):

@@ -186,3 +186,30 @@ def test_motions_stay_motions(run):
 def test_an_empty_recording_is_empty():
     """Nothing in, nothing out."""
     assert smoothed([], []) == []
+
+
+def test_what_moves_together_is_filtered_together():
+    """A group in motion is followed at once, also where its own part of the motion is small."""
+    tuning = Tuning(0.5, 100.0, 5.0, 0.02)
+    groups = np.float32([[1, 1, 0, 0], [0, 0, 1, 1]])
+    alone, together = OneEuro(tuning), OneEuro(tuning, groups)
+    for at in times(30):
+        ramp = (at / SECOND - 100) * np.float32([1.0, 0.001, 0.001, 0])
+        a, b = alone(ramp, at), together(ramp, at)
+    assert ramp[1] - b[1] < 0.1 * (ramp[1] - a[1]) + 1e-5
+    assert ramp[2] - b[2] > 10 * (ramp[1] - b[1])
+
+
+def delay_ms(wave, found):
+    """How much later the same sine comes."""
+    turns = np.exp(-2j * np.pi * np.array(times(len(wave))) / SECOND)[30:]
+    early, late = (np.angle(np.sum(turns * values[30:])) for values in (wave, found))
+    return float((early - late) / (2 * np.pi) * 1000)
+
+
+def test_the_live_head_lags_by_less_than_a_frame():
+    """A nod of eight degrees once a second comes less than 15 ms late."""
+    yaws = 8 * np.sin(2 * np.pi * np.array(times(150)) / SECOND)
+    motions = [replace(neutral_motion(), rotation=from_euler_deg(y, 0, 0)) for y in yaws]
+    found = np.array([euler_deg(m.rotation)[0] for m in live(motions, times(150))])
+    assert 0 <= delay_ms(yaws, found) < 15

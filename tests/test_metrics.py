@@ -65,3 +65,55 @@ def test_json_and_line_tell_the_same():
     assert data["age_ms"]["p95"] == 30.0
     assert "sent 1 " in summary.line()
     assert "p95 30 ms" in summary.line()
+
+
+def test_recent_figures_look_back_two_seconds_only():
+    """What happened before is history; rates are per second of what was looked at."""
+    clock = FakeClock()
+    metrics = Metrics(clock=clock)
+    for _ in range(75):  # three seconds at 25 fps
+        clock.now_ns += SECOND // 25
+        metrics.work("camera", 0, 0)
+        metrics.work("sink", 2 * MS, (100 if clock.now_ns <= SECOND else 20) * MS)
+    recent = metrics.recent()
+    assert recent.fps_in == recent.fps_out == 25.0
+    assert recent.age_ms == Spread(20.0, 20.0, 20.0, 20.0)
+    assert recent.work_ms["sink"] == 2.0
+    assert recent.late == 0.0
+
+
+def test_recent_lateness_counts_drops_and_late_pictures():
+    """Frames dropped for being late, and those shown in spite of it, over the images given."""
+    clock = FakeClock()
+    metrics = Metrics(clock=clock)
+    clock.advance(10)
+    for _ in range(10):
+        metrics.work("camera", 0, 0)
+    metrics.drop("generate: late")
+    metrics.drop("track: newer")
+    metrics.late()
+    metrics.hold()
+    clock.advance(990)
+    recent = metrics.recent()
+    assert recent.late == 0.2
+    assert recent.held_fps == 1.0
+
+
+def test_before_anything_came_recent_figures_are_empty():
+    """No division by nothing."""
+    recent = Metrics(clock=FakeClock()).recent()
+    assert (recent.age_ms, recent.fps_in, recent.late, recent.work_ms) == (None, 0.0, 0.0, {})
+
+
+def test_totals_agree_with_the_summary():
+    """The cheap figures are the same figures."""
+    metrics = Metrics()
+    metrics.work("sink", 1, 2)
+    metrics.drop("sink: late")
+    metrics.hold()
+    totals, summary = metrics.totals(), metrics.summary()
+    assert (totals.sent, totals.held, totals.dropped) == (
+        summary.sent,
+        summary.held,
+        summary.dropped,
+    )

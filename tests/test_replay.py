@@ -116,10 +116,12 @@ def test_an_empty_clip_ends_at_once():
 
 
 def test_the_bundled_clip_can_be_the_camera():
-    """`open_camera` opens what the settings name."""
+    """`open_camera` opens what the settings name, and says so."""
     if not clip_path("demo").exists():
         pytest.skip("the bundled clip is not here")
-    with open_camera(CameraConfig(), [].append) as camera:
+    with open_camera(CameraConfig(kind="replay"), [].append, loop=False) as camera:
+        assert camera.label == "demo.mp4 at its own pace, 25 fps"
+        assert camera.state == ""
         first, second = camera.read(), camera.read()
     with Clip(clip_path("demo")) as clip:
         frames = clip.frames()
@@ -129,8 +131,8 @@ def test_the_bundled_clip_can_be_the_camera():
 
 def test_a_missing_clip_is_an_error(tmp_path):
     """It is told before the run begins."""
-    config = CameraConfig(clip=str(tmp_path / "none.mp4"))
-    with pytest.raises(MediaError), open_camera(config, [].append):
+    config = CameraConfig(kind="replay", clip=str(tmp_path / "none.mp4"))
+    with pytest.raises(MediaError), open_camera(config, [].append, loop=False):
         pass
 
 

@@ -1,14 +1,46 @@
 """From the portrait's motion to its picture."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from streamer.config import GeneratorConfig
+from streamer.config import Config, GeneratorConfig
+from streamer.control import Desk
+from streamer.generator.background import Backdrops, read_image
 from streamer.generator.composite import WarpGenerator
+from streamer.generator.fit import fit
+from streamer.generator.library import Library
+from streamer.generator.live import LiveGenerator
 from streamer.portrait import Portrait
+
+_CALL = (1280, 720)
+"""What programs for video calls expect of a camera."""
 
 
 @contextmanager
 def open_generator(config: GeneratorConfig, portrait: Portrait) -> Generator[WarpGenerator]:
-    """The generator of one portrait."""
-    yield WarpGenerator(config, portrait)
+    """The generator of one portrait, before the background of the settings.
+
+    MediaError when the background's picture cannot be read.
+    """
+    generator = WarpGenerator(config, portrait)
+    if config.background != "original":
+        size = (generator.width, generator.height)
+        backdrops = Backdrops(generator, fit(size, size), lambda: read_image(config))
+        generator.scene = backdrops.view(config.background).scene
+    yield generator
+
+
+@contextmanager
+def open_live_generator(
+    config: Config, desk: Desk, load: Callable[[str], Portrait]
+) -> Generator[LiveGenerator]:
+    """The generator of a run; its other portraits are opened with `load` as they are asked for.
+
+    Raises what `load` raises for the first one, MediaError when the pictures of the background or
+    the card cannot be read. Closing takes less than a second.
+    """
+    size = config.sink.size or (_CALL if config.sink.kind == "virtualcam" else None)
+    library = Library(config, load, size)
+    generator = LiveGenerator(config, desk, library)
+    with library:
+        yield generator

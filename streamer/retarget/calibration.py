@@ -2,17 +2,18 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engines.geometry import Pose, fit_pose, rotation_vector
+from engines.geometry import POINTS, Pose, fit_pose, rigid_weights, rotation_vector
 from streamer.clock import SECOND
 from streamer.errors import MediaError
 from streamer.frame import Array, Landmarks
-from streamer.retarget.measure import eye_ratio, gaze_of, lip_gap
+from streamer.retarget.look import Look, look
+from streamer.retarget.measure import eye_ratio, gaze_of
 
-_SHUT = (0.2, 0.45)
+SHUT = (0.2, 0.45)
 """A shut eye's ratio lies in this part of the open eye's."""
 _SHUT_UNSEEN = 0.3
 """Where it is taken to be while no blink was seen. Measured on clips: 0.25 in the mean."""
@@ -20,6 +21,10 @@ _TOUCH = 0.025
 """Lips closer than this part of the mouth's width touch: closed ones keep a small gap."""
 _MEAN_OF = 5
 """The neutral face is the mean of this many best frames."""
+_SEEN_ALIKE_DEG = 8.0
+"""What the detector finds depends on the side from which it sees a face."""
+_AWAKE = 0.8
+"""Frames with eyes less open than this part of the usual are blinks, not rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +47,13 @@ class Calibration:
     @staticmethod
     def of(landmarks: Landmarks) -> "Calibration":
         """The calibration whose neutral face is this very one."""
-        pose = fit_pose(landmarks)
-        points = pose.to_head(landmarks)
-        ratio = eye_ratio(points)
-        return Calibration(points, pose, ratio, ratio * _SHUT_UNSEEN, _TOUCH, gaze_of(points))
+        return _around(look(landmarks).points, fit_pose(landmarks))
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """One frame's face, measured."""
-
-    pose: Pose
-    points: Array
-    eyes: Array
-    lips: float
-
-
-def _look(landmarks: Landmarks) -> _Look:
-    pose = fit_pose(landmarks)
-    points = pose.to_head(landmarks)
-    return _Look(pose, points, eye_ratio(points), lip_gap(points))
+def _around(points: Array, pose: Pose) -> Calibration:
+    """The calibration of one face in the head frame: no blink was seen."""
+    ratio = eye_ratio(points)
+    return Calibration(points, pose, ratio, ratio * _SHUT_UNSEEN, _TOUCH, gaze_of(points))
 
 
 def calibrate(track: Sequence[Landmarks | None]) -> Calibration:
@@ -69,42 +61,70 @@ def calibrate(track: Sequence[Landmarks | None]) -> Calibration:
 
     Raises MediaError when no frame shows a face.
     """
-    looks = [_look(landmarks) for landmarks in track if landmarks is not None]
+    looks = [look(landmarks) for landmarks in track if landmarks is not None]
     if not looks:
         raise MediaError("no face in the driving video: it needs one face, seen from the front")
-    return _calibration(looks)
+    return most_neutral(looks)
 
 
-def _calibration(looks: Sequence[_Look]) -> Calibration:
-    eyes = np.stack([look.eyes for look in looks])
+def most_neutral(looks: Sequence[Look]) -> Calibration:
+    """The calibration that the most neutral of some frames give, and the blinks among them."""
+    eyes = np.stack([one.eyes for one in looks])
     opened = np.median(eyes[eyes.mean(1) >= np.median(eyes.mean(1))], 0)
-    shut = np.clip(np.percentile(eyes, 1, axis=0) * 1.1, _SHUT[0] * opened, _SHUT[1] * opened)
+    shut = np.clip(np.percentile(eyes, 1, axis=0) * 1.1, SHUT[0] * opened, SHUT[1] * opened)
     best = [looks[int(i)] for i in np.argsort(unrest(looks))[:_MEAN_OF]]
-    points = np.mean([look.points for look in best], 0).astype(np.float32)
-    return Calibration(
-        points=points,
-        pose=best[0].pose,
-        eye_open=eye_ratio(points),
+    points = np.mean([one.points for one in best], 0).astype(np.float32)
+    return replace(
+        _around(points, best[0].pose),
         eye_shut=shut.astype(np.float32),
-        lips_touch=_TOUCH,
-        gaze=np.median([gaze_of(look.points) for look in best], 0).astype(np.float32),
+        gaze=np.median([gaze_of(one.points) for one in best], 0).astype(np.float32),
     )
 
 
-def unrest(looks: Sequence[_Look]) -> Array:
+def at_rest(looks: Sequence[Look]) -> Calibration:
+    """The calibration of a driver who holds still: the mean face and pose, blinks left out."""
+    eyes = np.array([one.eyes.mean() for one in looks])
+    usual = float(np.percentile(eyes, 75))
+    awake = [one for one, ratio in zip(looks, eyes, strict=True) if ratio >= _AWAKE * usual]
+    poses = [one.pose for one in awake]
+    turns: Array = np.mean([pose.rotation for pose in poses], 0)
+    u, _, vt = np.linalg.svd(turns)
+    pose = Pose(
+        (u @ vt).astype(np.float32),
+        np.mean([pose.translation for pose in poses], 0).astype(np.float32),
+        float(np.mean([pose.scale for pose in poses])),
+    )
+    return _around(np.mean([one.points for one in awake], 0).astype(np.float32), pose)
+
+
+def unrest(looks: Sequence[Look]) -> Array:
     """(N,) how far each frame is from rest: turned, mouth open, eyes not, an unusual face."""
-    turns = np.array([rotation_vector(look.pose.rotation) for look in looks])
+    turns = np.array([rotation_vector(one.pose.rotation) for one in looks])
     usual = np.median(turns, 0)
     off_usual = np.degrees(np.linalg.norm(turns - usual, axis=1))
     off_front = np.degrees(np.linalg.norm(turns[:, :2], axis=1))
-    lips = np.array([look.lips for look in looks])
-    eyes = np.array([look.eyes.mean() for look in looks])
-    middle = np.median([look.points for look in looks], 0)
-    shape = np.array([np.abs(look.points[:468] - middle[:468]).mean() for look in looks])
+    lips = np.array([one.lips for one in looks])
+    eyes = np.array([one.eyes.mean() for one in looks])
+    middle = np.median([one.points for one in looks], 0)
+    shape = np.array([np.abs(one.points[:POINTS] - middle[:POINTS]).mean() for one in looks])
     lids = np.abs(eyes / max(float(np.percentile(eyes, 75)), 1e-6) - 1)
     return (off_usual / 10 + off_front / 15 + lips / 0.05 + lids / 0.15 + shape / 0.01).astype(
         np.float32
     )
+
+
+def unlikeness(a: Calibration, b: Calibration) -> float | None:
+    """How differently two faces are built: the RMS of their firm points from the front.
+
+    In face widths; None where one is seen too far from the side of the other to tell.
+    """
+    turn = rotation_vector((a.pose.rotation.T @ b.pose.rotation).astype(np.float32))
+    if np.degrees(np.linalg.norm(turn)) > _SEEN_ALIKE_DEG:
+        return None
+    weights = rigid_weights()
+    pose = fit_pose(a.points, b.points[:POINTS])
+    away = (pose.to_head(a.points[:POINTS]) - b.points[:POINTS])[:, :2] ** 2
+    return float(np.sqrt(weights @ away.sum(1) / weights.sum()))
 
 
 class RunningCalibration:
@@ -112,22 +132,21 @@ class RunningCalibration:
 
     def __init__(self, seconds: float = 10.0) -> None:
         self._span_ns = int(seconds * SECOND)
-        self._looks: deque[tuple[int, _Look]] = deque()
+        self._looks: deque[tuple[int, Look]] = deque()
         self._target: Calibration | None = None
         self._current: Calibration | None = None
         self._found_ns = self._seen_ns = 0
 
-    def see(self, landmarks: Landmarks, at_ns: int) -> Calibration:
+    def see(self, seen: Look, at_ns: int) -> Calibration:
         """The calibration as known at `at_ns`.
 
         Looks five times a second, decides once, drifts there in a second.
         """
         if not self._looks or at_ns - self._looks[-1][0] >= SECOND // 5:
-            self._looks.append((at_ns, _look(landmarks)))
-            while self._looks[0][0] < at_ns - self._span_ns:
-                self._looks.popleft()
+            self._looks.append((at_ns, seen))
+            self._forget(at_ns)
         if self._target is None or at_ns - self._found_ns >= SECOND:
-            self._target = _calibration([look for _, look in self._looks])
+            self._target = most_neutral([one for _, one in self._looks])
             self._found_ns = at_ns
         share = min(max((at_ns - self._seen_ns) / SECOND, 0.0), 1.0)
         self._seen_ns = at_ns
@@ -135,6 +154,15 @@ class RunningCalibration:
             _nearer(self._current, self._target, share) if self._current else self._target
         )
         return self._current
+
+    def best(self, at_ns: int) -> Calibration | None:
+        """The most neutral of the last seconds before `at_ns`; None when nobody was seen."""
+        self._forget(at_ns)
+        return most_neutral([one for _, one in self._looks]) if self._looks else None
+
+    def _forget(self, at_ns: int) -> None:
+        while self._looks and self._looks[0][0] < at_ns - self._span_ns:
+            self._looks.popleft()
 
 
 def _nearer(old: Calibration, new: Calibration, share: float) -> Calibration:

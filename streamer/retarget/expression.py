@@ -9,7 +9,7 @@ from engines.geometry import POINTS, canonical, eyes, lip_contour
 from streamer.config import GainsConfig
 from streamer.frame import Array
 from streamer.retarget.calibration import Calibration
-from streamer.retarget.measure import eye_ratio, gaze_of, lip_gap, proportions
+from streamer.retarget.measure import Proportions, eye_ratio, gaze_of, lip_gap, proportions
 from streamer.retarget.pose import soft_limit
 
 _REACH = 0.09
@@ -66,32 +66,54 @@ def region_masks() -> dict[str, Array]:
     return {name: (mask / total).astype(np.float32) for name, mask in raw.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What is read off a driver's neutral face, once."""
+
+    calibration: Calibration
+    sizes: Proportions
+    closed: Array
+    """(468, 3) the neutral face with closed lips"""
+
+    @staticmethod
+    def of(calibration: Calibration) -> "_Rest":
+        points = calibration.points
+        return _Rest(calibration, proportions(points), closed_lips(points[:POINTS]))
+
+
 class Expressions:
     """Reads expressions of one driver for one portrait. Holds the hysteresis of lids and lips."""
 
     def __init__(self, portrait_points: Array, gains: GainsConfig) -> None:
-        self._gains = gains
+        self.gains = gains
         self._portrait = proportions(portrait_points)
         self._masks = region_masks()
+        self._rest: _Rest | None = None
         self._shut = np.zeros(2, bool)
         self._apart = False
         self._winking = 0
         self._gaze = np.zeros(2, np.float32)
 
+    def show(self, portrait_points: Array) -> None:
+        """Go on with another portrait; what the driver was doing is not forgotten."""
+        self._portrait = proportions(portrait_points)
+
     def read(self, points: Array, yaw_deg: float, calibration: Calibration) -> Expression:
         """The expression of a driver's face (478, 3) in the head frame, seen at `yaw_deg`."""
+        if self._rest is None or self._rest.calibration is not calibration:
+            self._rest = _Rest.of(calibration)
         openness = self._openness(points, yaw_deg, calibration)
-        deltas = self._deltas(points, calibration)
+        deltas = self._deltas(points, self._rest)
         return Expression(
             deltas=deltas,
             openness=openness,
             gaze=self._gaze_of(points, openness, calibration),
-            aperture=self._aperture(points, calibration),
+            aperture=self._aperture(points, self._rest),
             jaw=_jaw_drop(deltas),
         )
 
-    def _deltas(self, points: Array, calibration: Calibration) -> Array:
-        driver, portrait, gains = proportions(calibration.points), self._portrait, self._gains
+    def _deltas(self, points: Array, rest: _Rest) -> Array:
+        driver, portrait, gains = rest.sizes, self._portrait, self.gains
         face = portrait.face / driver.face
         height = portrait.height / driver.height
         lower = portrait.lower_face / driver.lower_face
@@ -114,7 +136,7 @@ class Expressions:
             ),
             np.zeros((POINTS, 3), np.float32),
         )
-        deltas = (points[:POINTS] - closed_lips(calibration.points[:POINTS])) * scale
+        deltas = (points[:POINTS] - rest.closed) * scale
         return self._limited(deltas)
 
     def _limited(self, deltas: Array) -> Array:
@@ -143,24 +165,23 @@ class Expressions:
         if self._winking < _WINK_FRAMES:
             value[:] = value.mean()
         self._shut = np.where(self._shut, value < _RELEASE, value < _SNAP_SHUT)
-        eased = 1 + (value - 1) * self._gains.eyes
+        eased = 1 + (value - 1) * self.gains.eyes
         return np.where(self._shut, 0, np.clip(eased, 0, 1.6)).astype(np.float32)
 
     def _gaze_of(self, points: Array, openness: Array, calibration: Calibration) -> Array:
         if openness.max() >= _GAZE_HELD_BELOW:
-            gaze = (gaze_of(points) - calibration.gaze) * self._gains.gaze
+            gaze = (gaze_of(points) - calibration.gaze) * self.gains.gaze
             self._gaze = (_GAZE_LIMIT * np.tanh(gaze / _GAZE_LIMIT)).astype(np.float32)
         return self._gaze
 
-    def _aperture(self, points: Array, calibration: Calibration) -> float:
+    def _aperture(self, points: Array, rest: _Rest) -> float:
         """Lip distance in mouth widths of the portrait: 0 on contact, true beyond twice that."""
-        gap, touch = lip_gap(points), calibration.lips_touch
+        gap, touch = lip_gap(points), rest.calibration.lips_touch
         self._apart = gap > (touch if self._apart else 1.4 * touch)
         if not self._apart:
             return 0.0
         opening = min(1.0, (gap - touch) / touch)
-        driver = proportions(calibration.points)
         width = float(np.linalg.norm(points[61] - points[291]))
-        ratio = self._portrait.lower_face / driver.lower_face / self._portrait.mouth
-        wide = gap * opening * width * ratio * self._gains.mouth
+        ratio = self._portrait.lower_face / rest.sizes.lower_face / self._portrait.mouth
+        wide = gap * opening * width * ratio * self.gains.mouth
         return soft_limit(wide, 0.6 * _APERTURE_LIMIT, _APERTURE_LIMIT)

@@ -17,6 +17,20 @@ _BLINK_NS = 280 * MS
 _BLINK_EVERY_S = (3.0, 6.0)
 
 
+class Wish(Enum):
+    """What whoever runs it asks for."""
+
+    FOLLOW = "follow"
+    IDLE = "idle"
+    """move by itself, eased into"""
+    CARD = "card"
+    """a card is shown: the motion below it is at rest at once"""
+
+
+_SKIPPED_NS = {Wish.FOLLOW: 0, Wish.IDLE: HOLD_NS, Wish.CARD: HOLD_NS + EASE_NS}
+"""Of hold and ease, when there is a wish to idle."""
+
+
 class Presence(Enum):
     """What the portrait is doing."""
 
@@ -101,11 +115,19 @@ class PresenceKeeper:
         """True when the face was not seen in the last frame: filters must start anew."""
         return self._lost_ns is not None or not self._ever
 
-    def next(self, motion: Motion | None, at_ns: int) -> Motion:
-        """The motion to show at `at_ns`."""
-        shown = self._absent(at_ns) if motion is None else self._present(motion, at_ns)
+    def next(self, motion: Motion | None, at_ns: int, wish: Wish = Wish.FOLLOW) -> Motion:
+        """The motion to show at `at_ns`: `motion`, unless there is none or another wish."""
+        if motion is None or wish is not Wish.FOLLOW:
+            shown = self._absent(at_ns, _SKIPPED_NS[wish])
+        else:
+            shown = self._present(motion, at_ns)
         self._last, self._shown = shown, True
         return shown
+
+    def soften(self, at_ns: int) -> None:
+        """Blend from what is shown into what comes next: it is about to differ at once."""
+        if self._shown and not self.fresh:
+            self._from, self._found_ns = self._last, at_ns
 
     def _present(self, motion: Motion, at_ns: int) -> Motion:
         if self.fresh:
@@ -117,12 +139,13 @@ class PresenceKeeper:
         self._state = Presence.RETURN if share < 1 else Presence.TRACKED
         return blend(self._from, motion, smooth_step(share))
 
-    def _absent(self, at_ns: int) -> Motion:
+    def _absent(self, at_ns: int, skipped_ns: int) -> Motion:
         if not self._ever:
             self._state = Presence.IDLE
             return self._idle(at_ns)
         if self._lost_ns is None:
             self._lost_ns, self._from = at_ns, self._last
+        self._lost_ns = min(self._lost_ns, at_ns - skipped_ns)
         gone = at_ns - self._lost_ns
         if gone < HOLD_NS:
             self._state = Presence.HOLD

@@ -1,4 +1,4 @@
-"""A sink that keeps nothing, for benchmarks."""
+"""A sink that keeps nothing: for measurements, and for runs of which only a recording is kept."""
 
 from streamer.frame import Image
 
@@ -8,6 +8,11 @@ class NullSink:
 
     def __init__(self) -> None:
         self.sent = 0
+
+    @property
+    def label(self) -> str:
+        """Where pictures go."""
+        return "nowhere"
 
     def send(self, image: Image) -> None:  # noqa: ARG002  (the contract's name)
         """Count one picture."""

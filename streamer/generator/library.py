@@ -1,0 +1,258 @@
+"""The portraits of a run: opened ahead of time, so that going over to another takes no time.
+
+One thread prepares, at low priority: first the portrait that is wanted, then its neighbours, then
+the next step of the quality ladder. Few are kept open: those used last.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from streamer.bundled import portrait_path
+from streamer.config import Background, Config
+from streamer.control import Controls
+from streamer.errors import StreamerError
+from streamer.frame import Image
+from streamer.generator.background import Backdrops, read_image
+from streamer.generator.canvas import canvas_of
+from streamer.generator.composite import WarpGenerator
+from streamer.generator.fit import fit
+from streamer.portrait import Portrait
+
+_OPEN, _LOADED = 4, 8
+"""How many generators and portraits are kept."""
+_CLOSE_S = 0.9
+_LOOK_S = 1.0
+"""Between two looks whether the file of a portrait that failed has changed."""
+_NICENESS = 5
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A step of the quality ladder."""
+
+    name: str
+    scale: float
+    """size of the picture relative to the best; the canvas stays"""
+
+
+LEVELS = (Level("full", 1.0), Level("3/4 size", 0.75), Level("half size", 0.5))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A portrait that can be drawn."""
+
+    name: str
+    level: int
+    generator: WarpGenerator
+    backdrops: Backdrops
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What shall be open, most urgent first, and before which background."""
+
+    keys: tuple[tuple[str, int], ...]
+    background: Background
+
+
+class Library:
+    """Opens and keeps the portraits of one canvas. Any thread may ask; several runs may share it.
+
+    A `WarpGenerator` draws for one of them at a time. Used with `with`: leaving it waits for the
+    preparing thread, less than a second.
+    """
+
+    def __init__(
+        self, config: Config, load: Callable[[str], Portrait], size: tuple[int, int] | None
+    ) -> None:
+        """Open the first portrait; what `load` raises for it, and for its background, goes on.
+
+        `size` is the canvas' (width, height); None: as large as the first portrait.
+        """
+        self._config, self._load = config.generator, load
+        self._changed = threading.Condition()
+        self._portraits: OrderedDict[str, Portrait] = OrderedDict()
+        self._opened: OrderedDict[tuple[str, int], Opened] = OrderedDict()
+        self._backgrounds: dict[tuple[str, int], Background] = {}
+        self._failed: dict[str, object] = {}
+        self._seen: Controls | None = None
+        self._preparing = ""
+        self._closed = False
+        self._image: Image | None = None
+        self._reading = threading.Lock()
+        first = load(config.portrait)
+        own = canvas_of(self._config, first)
+        self.size = size or (own.width, own.height)
+        self.first = self._open(first, (config.portrait, 0))
+        """the portrait of the settings; never closed"""
+        self.first.backdrops.view(self._config.background)
+        self._keep(first, self.first, self._config.background)
+        self._wish = _Wish(((config.portrait, 0),), self._config.background)
+        self._thread = threading.Thread(target=self._prepare, name="prepare")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(_CLOSE_S)
+
+    @property
+    def preparing(self) -> str:
+        """The portrait that is being opened; empty when none is."""
+        return self._preparing
+
+    def ready(self, name: str) -> Portrait | None:
+        """The portrait, once it can be drawn without delay; till then None. Never blocks.
+
+        Open at another step of the ladder counts: it is shown so until it is open at this one.
+        """
+        opened = self.opened(name)
+        return None if opened is None else opened.generator.portrait
+
+    def opened(self, name: str, level: int | None = None) -> Opened | None:
+        """The portrait at this step of the ladder, or at any; None where it is not open."""
+        with self._changed:
+            levels = range(len(LEVELS)) if level is None else (level,)
+            for key in ((name, one) for one in levels):
+                if key in self._opened:
+                    self._opened.move_to_end(key)
+                    return self._opened[key]
+        return None
+
+    def look(self, controls: Controls) -> None:
+        """See what is wanted now. To be called often; never blocks."""
+        if controls is self._seen:
+            return
+        with self._changed:
+            before, self._seen = self._seen, controls
+            if before is None or before.portrait != controls.portrait:
+                self._failed.pop(controls.portrait, None)
+            self._wish = _wish(controls)
+            self._changed.notify()
+
+    def image(self) -> Image:
+        """The picture behind the person; MediaError or ConfigError where there is none."""
+        with self._reading:
+            if self._image is None:
+                self._image = read_image(self._config)
+            return self._image
+
+    def _prepare(self) -> None:
+        """The thread's loop."""
+        _step_back()
+        if self._config.image is not None:
+            with contextlib.suppress(StreamerError):  # told when it is asked for
+                self.image()
+        while (job := self._job()) is not None:
+            self._try(*job)
+            self._preparing = ""
+
+    def _job(self) -> tuple[tuple[str, int], Background] | None:
+        """Wait for something to do; None when the library is closed."""
+        with self._changed:
+            while not self._closed:
+                if key := self._next():
+                    self._preparing = key[0] if self.opened(key[0]) is None else ""
+                    return key, self._wish.background
+                self._changed.wait(_LOOK_S if self._failed else None)
+        return None
+
+    def _next(self) -> tuple[str, int] | None:
+        """What is to be done next, if anything."""
+        for key in self._wish.keys:
+            stale = self._backgrounds.get(key) != self._wish.background
+            if (key not in self._opened or stale) and not self._is_hopeless(key[0]):
+                return key
+        return None
+
+    def _is_hopeless(self, name: str) -> bool:
+        """Whether it failed, and its file is as it was then."""
+        return name in self._failed and self._failed[name] == _stamp(name)
+
+    def _try(self, key: tuple[str, int], background: Background) -> None:
+        """Open one, or tell why that is impossible: the one that is shown goes on."""
+        name, stamp = key[0], _stamp(key[0])
+        try:
+            portrait = self._portraits.get(name) or self._load(name)
+            if self._closed:
+                return
+            opened = self.opened(*key) or self._open(portrait, key)
+            with contextlib.suppress(StreamerError):  # told when it is to be shown
+                opened.backdrops.view(background)
+            self._keep(portrait, opened, background)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on without it
+            _log.warning("portrait %s cannot be shown: %s", name, _reason(error))
+            with self._changed:
+                self._failed[name] = stamp
+
+    def _open(self, portrait: Portrait, key: tuple[str, int]) -> Opened:
+        name, level = key
+        best = canvas_of(self._config, portrait)
+        place = fit(self.size, (best.width, best.height))
+        side = min(max(best.width, best.height), max(place.width, place.height))
+        side = max(2, round(side * LEVELS[level].scale))
+        generator = WarpGenerator(self._config.model_copy(update={"size": side}), portrait)
+        return Opened(name, level, generator, Backdrops(generator, place, self.image))
+
+    def _keep(self, portrait: Portrait, opened: Opened, background: Background) -> None:
+        key = (opened.name, opened.level)
+        with self._changed:
+            self._failed.pop(opened.name, None)
+            self._portraits[opened.name] = portrait
+            self._portraits.move_to_end(opened.name)
+            self._opened[key] = opened
+            self._backgrounds[key] = background
+            while len(self._portraits) > _LOADED:
+                self._portraits.popitem(last=False)
+            for other in [one for one in self._opened if self._spare(one, key)]:
+                if len(self._opened) > _OPEN:
+                    del self._opened[other]
+                    self._backgrounds.pop(other, None)
+
+    def _spare(self, key: tuple[str, int], newest: tuple[str, int]) -> bool:
+        """Whether one that is open may be closed."""
+        return key != newest and key not in self._wish.keys
+
+
+def _wish(controls: Controls) -> _Wish:
+    """The portrait wanted, the next and the previous one, and its next step of the ladder."""
+    names, name = controls.portraits, controls.portrait
+    level = min(max(controls.level, 0), len(LEVELS) - 1)
+    at = names.index(name) if name in names else 0
+    beside = (names[(at + step) % len(names)] for step in (1, -1))
+    other = level + 1 if level + 1 < len(LEVELS) else level - 1
+    keys = [(name, level), *((one, level) for one in beside), (name, other)]
+    return _Wish(tuple(dict.fromkeys(keys)), controls.background)
+
+
+def _stamp(name: str) -> object:
+    """What changes when the portrait's file does."""
+    try:
+        state = portrait_path(name).stat()
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, StreamerError) else repr(error)
+
+
+def _step_back() -> None:
+    """Leave the processor to the threads of the video, where one thread can."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

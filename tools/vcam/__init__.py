@@ -1,0 +1,1 @@
+"""Checks of the virtual camera and the webcam against the real drivers of Linux."""
