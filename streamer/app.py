@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streamer import places
@@ -24,7 +24,7 @@ from streamer.retarget import open_live_retargeter
 from streamer.retarget.live import LiveRetargeter
 from streamer.retarget.store import CalibrationStore
 from streamer.sink import choose_sink, open_sink
-from streamer.sink.recorder import Recorder, open_recorder
+from streamer.sink.recorder import open_recorder
 from streamer.stages import Camera, Sink
 from streamer.status import Status
 from streamer.tasks import beside
@@ -60,21 +60,18 @@ class Live:
 
     def __init__(
         self,
-        config: Config,
-        desk: Desk,
+        run: "_Run",
         pipeline: Pipeline,
-        stages: tuple[Camera, LiveRetargeter, LiveGenerator, Sink],
-        recorder: Recorder,
-        clock: Clock,
+        stages: tuple[Camera, LiveRetargeter, LiveGenerator],
+        recording: Callable[[], str],
     ) -> None:
-        self.config = config
-        self.desk = desk
-        self.metrics = pipeline.metrics
+        self.config, self.desk, self.metrics = run.config, run.desk, run.metrics
+        self._clock = run.clock
         self._pipeline = pipeline
-        self._camera, self._retargeter, self._generator, self._sink = stages
-        self._recorder = recorder
+        self._camera, self._retargeter, self._generator = stages
+        self._recording = recording
         self.levels = self._generator.levels
-        self._clock = clock
+        """the quality ladder, best first"""
 
     async def run(self) -> None:
         """Until the source ends, a stage fails, the desk says quit, or it is cancelled."""
@@ -136,7 +133,7 @@ class Live:
             prompt=self._retargeter.prompt,
             calibration=self._retargeter.calibration,
             camera=self._camera.state,
-            recording=self._recorder.state,
+            recording=self._recording(),
             latency_ms=round(latency_ns(self.metrics) / MS, 1),
         )
 
@@ -147,67 +144,77 @@ def latency_ns(metrics: Metrics) -> int:
     return 0 if age is None else int(age.p50 * MS)
 
 
+Change = Callable[[Stages], Stages]
+"""Puts others in the place of stages: tests and measurements do."""
+
+
 @contextmanager
 def open_live(
     config: Config,
     *,
     recording: bool = False,
     clock: Clock = monotonic_ns,
-    change: Callable[[Stages], Stages] = lambda stages: stages,
+    change: Change = lambda stages: stages,
 ) -> Generator[Live]:
     """A live run, to be run once. The camera is opened last and closed first.
 
     Only the generator is opened before the sink, which has to know the size of its pictures, and
-    gets a card as its first. `change` may put others in the place of stages: tests and
-    measurements do.
+    gets a card as its first.
     """
-    from streamer.tracker import open_tracker  # noqa: PLC0415  (brings mediapipe)
-
     sink_config, why = choose_sink(config.sink)
     config = with_values(config, {"sink": sink_config.model_dump()})
-    desk = Desk(_controls(config, recording=recording))
+    desk = Desk(controls_of(config, recording=recording))
     metrics = Metrics(clock=clock)
-    fps = config.sink.fps
+    fps, loop = config.sink.fps, config.camera.loop
     with ExitStack() as stack:
         enter = stack.enter_context
         generator = enter(open_live_generator(config, desk, open_portrait))
-        width, height = generator.width, generator.height
         recorder = enter(
             open_recorder(
-                *(config.record, width, height, fps, desk, metrics),
+                *(config.record, generator.width, generator.height, fps, desk, metrics),
                 lambda: latency_ns(metrics),
                 clock,
             )
         )
         sink = enter(open_sink(config.sink, generator.card("Starting"), fps, recorder, clock))
-        opened: list[Camera] = []
+        camera = open_camera(
+            config.camera,
+            metrics.drop,
+            loop=config.sink.kind == "virtualcam" if loop is None else loop,
+            clock=clock,
+        )
         store = CalibrationStore(places.data_folder() / "calibrations")
-        retargeter = enter(
-            open_live_retargeter(
-                *(config, desk, generator.library, store),
-                lambda: opened[0].label if opened else "",
-            )
-        )
-        tracker = enter(open_tracker(config.tracker))
-        loop = (
-            config.sink.kind == "virtualcam" if config.camera.loop is None else config.camera.loop
-        )
-        camera = enter(open_camera(config.camera, metrics.drop, loop=loop, clock=clock))
-        opened.append(camera)
-        metrics.chosen = {
-            "portrait": f"{config.portrait}, {width} x {height}",
-            "camera": camera.label,
-            "tracker": f"MediaPipe FaceMesh on the CPU, the {config.tracker.face} face",
-            "generator": "mesh warp on the CPU: no trained refiner is installed",
-            "sink": f"{sink.label}{why}",
-            "budget": f"{config.latency.budget_ms:g} ms from camera to sink",
-        }
-        stages = change(Stages(camera, tracker, retargeter, generator, sink))
-        pipeline = Pipeline(stages, config.latency.budget(), metrics, SECOND // fps, clock)
-        yield Live(config, desk, pipeline, (camera, retargeter, generator, sink), recorder, clock)
+        run = _Run(config, desk, metrics, clock, change, store)
+        live = enter(_joined(run, camera, generator, sink, lambda: recorder.state))
+        metrics.chosen = {**metrics.chosen, "sink": f"{sink.label}{why}"}
+        yield live
 
 
-def _controls(config: Config, *, recording: bool) -> Controls:
+@contextmanager
+def open_session(
+    config: Config,
+    desk: Desk,
+    camera: Camera,
+    sink: Sink,
+    load: Callable[[str], Portrait],
+    *,
+    clock: Clock = monotonic_ns,
+    change: Change = lambda stages: stages,
+) -> Generator[Live]:
+    """One user's run around a camera and a sink that are open, and stay so.
+
+    `config.sink.size` is the size of the pictures. Nothing is recorded, and no calibration is kept.
+    Opening blocks for about half a second.
+    """
+    run = _Run(config, desk, Metrics(clock=clock), clock, change, None)
+    with (
+        open_live_generator(config, desk, load) as generator,
+        _joined(run, nullcontext(camera), generator, sink, lambda: "") as live,
+    ):
+        yield live
+
+
+def controls_of(config: Config, *, recording: bool = False) -> Controls:
     """The controls as the settings have them."""
     others = PORTRAITS if config.portraits is None else config.portraits
     return Controls(
@@ -218,3 +225,52 @@ def _controls(config: Config, *, recording: bool) -> Controls:
         background=config.generator.background,
         recording=recording,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What all parts of a run have in common."""
+
+    config: Config
+    desk: Desk
+    metrics: Metrics
+    clock: Clock
+    change: Change
+    store: CalibrationStore | None
+
+
+@contextmanager
+def _joined(
+    run: _Run,
+    opening: AbstractContextManager[Camera],
+    generator: LiveGenerator,
+    sink: Sink,
+    recording: Callable[[], str],
+) -> Generator[Live]:
+    """The rest of the stages, and the pipeline through all of them."""
+    from streamer.tracker import open_tracker  # noqa: PLC0415  (brings mediapipe)
+
+    config, opened = run.config, list[Camera]()
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        retargeter = enter(
+            open_live_retargeter(
+                *(config, run.desk, generator.library, run.store),
+                lambda: opened[0].name if opened else "",
+            )
+        )
+        tracker = enter(open_tracker(config.tracker))
+        camera = enter(opening)
+        opened.append(camera)
+        run.metrics.chosen = {
+            "portrait": f"{config.portrait}, {generator.width} x {generator.height}",
+            "camera": camera.label,
+            "tracker": f"MediaPipe FaceMesh on the CPU, the {config.tracker.face} face",
+            "generator": "mesh warp on the CPU: no trained refiner is installed",
+            "sink": sink.label,
+            "budget": f"{config.latency.budget_ms:g} ms from camera to sink",
+        }
+        stages = run.change(Stages(camera, tracker, retargeter, generator, sink))
+        period_ns = SECOND // config.sink.fps
+        pipeline = Pipeline(stages, config.latency.budget(), run.metrics, period_ns, run.clock)
+        yield Live(run, pipeline, (camera, retargeter, generator), recording)

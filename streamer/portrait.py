@@ -10,6 +10,7 @@ whatever a newer program does better.
 import hashlib
 import io
 import json
+import tokenize
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass
@@ -34,6 +35,7 @@ _MAX_PIXELS = 16_000_000
 _DAMAGES = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error, UnidentifiedImageError),
     *(KeyError, TypeError, ValueError, RecursionError, NotImplementedError, RuntimeError),
+    *(SyntaxError, tokenize.TokenError),
 )
 """What reading a damaged or foreign file raises in zipfile, NumPy, JSON and Pillow."""
 

@@ -23,6 +23,8 @@ _CHATTER = re.compile(
     rb"INFO: Created TensorFlow Lite"
     rb"|INFO: Initialized TensorFlow Lite"
     rb"|WARNING: All log messages before absl::InitializeLog"
+    rb"|ALSA lib |Cannot connect to server|jack server is not running|JackShm"
+    rb"|Expression '.*' failed in 'src/"
     rb"|[IW]\d{4} \d\d:\d\d:\S+ +\d+ \S+\.(cc|cpp|h):\d+\]"
 )
 

@@ -9,6 +9,11 @@ class Camera(Protocol):
     """Where images come from: a webcam, a recorded clip, a WebRTC peer."""
 
     @property
+    def name(self) -> str:
+        """Its own name, the same each time it is opened: calibrations are kept under it."""
+        ...
+
+    @property
     def label(self) -> str:
         """What it is and why it was chosen, for a person."""
         ...

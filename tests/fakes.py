@@ -94,7 +94,8 @@ class _Fake:
 class FakeCamera(_Fake):
     """`count` images, or images without end."""
 
-    label, state = "fake camera", ""
+    name = label = "fake camera"
+    state = ""
 
     def __init__(self, count: int | None = None, before: Knob = nothing) -> None:
         super().__init__(before)

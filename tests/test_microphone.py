@@ -110,7 +110,7 @@ def test_a_microphone_that_sends_nothing_is_opened_again(caplog):
     with microphone(room, lambda: now_ns) as mic:
         mic.listen(wanted=True)
         wait(mic.tape)
-        now_ns = 3 * SECOND
+        now_ns = 5 * SECOND
         wait(lambda: room.opened > 1)
     assert "says nothing any more" in caplog.text
 

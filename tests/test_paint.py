@@ -69,3 +69,14 @@ def test_empty_is_what_is_empty_in_every_texture():
     found = emptiness(one, other)
     assert found.sum() == 400 - 16
     assert not found[7:11, 9:13].any()
+
+
+def test_a_shape_is_the_same_person_in_white():
+    """Over black each colour is the share of the person."""
+    source = texture(np.random.default_rng(3))
+    places = np.random.default_rng(4).uniform(3, 66, (64, 80, 2)).astype(np.float32)
+    places[:20] = np.round(places[:20])
+    black, out = np.zeros((64, 80, 3), np.uint8), np.empty((64, 80, 3), np.uint8)
+    paint(source, emptiness(source), places, black, out, white=True)
+    cover = cv2.remap(source, places, None, cv2.INTER_CUBIC)[..., 3:].astype(int)
+    assert np.abs(out - cover).max() <= 1

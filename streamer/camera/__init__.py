@@ -63,4 +63,4 @@ def _opened(
         label = f"the {bundled} {config.clip}{', looped' if loop else ''}: {why}"
     else:
         label = f"{clip.path.name} at its own pace, {clip.info.fps:.4g} fps"
-    return Replay(clip, on_drop, label=label, loop=loop, clock=clock)
+    return Replay(clip, on_drop, name=clip.path.name, label=label, loop=loop, clock=clock)

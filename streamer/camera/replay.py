@@ -41,12 +41,13 @@ class Replay:
         recording: Recording,
         on_drop: Callable[[str], None],
         *,
+        name: str = "clip",
         label: str = "a clip",
         loop: bool = False,
         clock: Clock = monotonic_ns,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.label = label
+        self.name, self.label = name, label
         self._frames = _rounds(recording, loop=loop)
         self._on_drop = on_drop
         self._clock = clock

@@ -100,6 +100,11 @@ class Webcam:
         self.close()
 
     @property
+    def name(self) -> str:
+        """The device's own, wherever it is plugged in."""
+        return self._device.name
+
+    @property
     def label(self) -> str:
         """The camera, its size and format, and what was asked."""
         return self._label

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 
 from engines.eyes import draw_eye, draw_lashes, eye_layer, lid_texture
@@ -17,7 +16,7 @@ from engines.mesh import Mesh, Proxy, build_mesh, deform
 from engines.mouth import draw_mouth, mouth_layer
 from engines.raster import blend_over, rasterise, soften_breaks
 from engines.subdivide import face_mesh
-from engines.vision import mixed, remapped
+from engines.vision import mixed
 from streamer.config import GeneratorConfig
 from streamer.frame import Array, Image, Motion
 from streamer.generator.canvas import canvas_of, reduced
@@ -176,11 +175,8 @@ class WarpGenerator:
         self._shut_lids(motion)
         picture = scene.still.copy()
         moving = picture[self._region]
-        if scene.silhouette:
-            person = remapped(self._texture, self._map[0], cv2.BORDER_REFLECT_101)
-            blend_over(white(person), scene.plate, moving)
-        else:
-            paint(self._texture, self._empty, self._map[0], scene.plate, moving)
+        texture, places = (self._texture, self._empty), self._map[0]
+        paint(*texture, places, scene.plate, moving, white=scene.silhouette)
         soften_breaks(self._map[0], moving)
         if not scene.silhouette:
             points = self.canvas.place(vertices[:POINTS])

@@ -35,6 +35,8 @@ _SHOULDER = 0.08
 """Part of the picture from its side in which the slope of a shoulder is measured."""
 _SOLID = 200
 """Matte value from which it is body and not hair."""
+_FADE = 0.05
+"""Distance over which what is no body fades, in heights of the picture."""
 _SLOPES = (0.12, 1.2)
 _ROUND = 2.2
 """How fast a shoulder falls off, by the square of the distance in heights of the picture."""
@@ -157,9 +159,9 @@ def continued(plate: Image, fit: Fit) -> Image:
 def embodied(person: Image, fit: Fit) -> Image:
     """(H, W, 4) the person (h, w, 4), premultiplied, on the whole canvas.
 
-    What the picture's border cuts off goes on: down as it is, to the sides falling.
+    What the picture's border cuts off goes on: down as it is, to the sides falling. Hair and
+    whatever else touches the sides fades instead.
     """
-    wide = _bordered(_body_only(person), fit, cv2.BORDER_REPLICATE)
     y, x = np.mgrid[: fit.canvas[1], : fit.canvas[0]].astype(np.float32)
     away = np.maximum(fit.x - x, x - (fit.x + fit.width - 1))
     fall = np.zeros_like(away)
@@ -168,10 +170,18 @@ def embodied(person: Image, fit: Fit) -> Image:
         slope = _slope(person[:, ::-1, 3] if right else person[..., 3])
         fall += side * (slope * away + _ROUND / fit.height * away * away)
     places = np.dstack([np.clip(x, fit.x, fit.x + fit.width - 1), y - fall])
-    wide = _cv2.remap(wide, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    everything = _moved(_bordered(person, fit, cv2.BORDER_REPLICATE), places)
+    body = _moved(_bordered(_body_only(person), fit, cv2.BORDER_REPLICATE), places)
+    share = np.clip(1 - away / (_FADE * fit.height), 0, 1)[..., None]
+    mixed = body + (everything - body) * share
+    wide = np.round(mixed).astype(np.uint8)
     wide[: fit.y] = 0
-    wide[fit.rows, fit.columns] = person
     return np.clip(_defocused(wide, fit, _BODY_FOCUS) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _moved(image: Image, places: Array) -> Array:
+    moved: Image = _cv2.remap(image, places, None, cv2.INTER_LINEAR)
+    return moved.astype(np.float32)
 
 
 def darken(canvas: Image, fit: Fit) -> None:
@@ -192,7 +202,7 @@ def darken(canvas: Image, fit: Fit) -> None:
 def _body_only(person: Image) -> Image:
     """The person (h, w, 4) whose outermost columns hold only what stands on the lower border.
 
-    Hair that touches the side of the picture does not go on beyond it: there are gaps in it.
+    Hair is told by its gaps.
     """
     body = person.copy()
     inner = max(1, round(_SHOULDER * person.shape[1]))

@@ -108,7 +108,13 @@ _blended = compiled(_over)
 
 
 def _paint(
-    texture: Image, empty: Image, weights: Array, places: Array, plate: Image, out: Image
+    texture: Image,
+    empty: Image,
+    weights: Array,
+    places: Array,
+    plate: Image,
+    out: Image,
+    white: int,
 ) -> None:
     height, width = out.shape[0], out.shape[1]
     rows, columns = texture.shape[0], texture.shape[1]
@@ -125,12 +131,14 @@ def _paint(
                 continue
             if (across | down) & 31 == 0 and texture[top + 1, left + 1, 3] == 255:
                 for c in range(3):
-                    out[y, x, c] = texture[top + 1, left + 1, c]
+                    out[y, x, c] = texture[top + 1, left + 1, 3 if white else c]
                 continue
             red, green, blue, cover = _sampled(
                 *(texture, (top * columns + left) * 4, columns * 4),
                 *(weights, np.int64(across & 31), np.int64(down & 31)),
             )
+            if white:
+                red = green = blue = cover
             rest = np.int32(255) - _clamped(cover)
             if rest == 0:
                 out[y, x, 0] = _clamped(red)
@@ -146,10 +154,12 @@ _compiled = compiled(_paint)
 _TABLE = _weights()
 
 
-def paint(texture: Image, empty: Image, places: Array, plate: Image, out: Image) -> None:
+def paint(
+    texture: Image, empty: Image, places: Array, plate: Image, out: Image, *, white: bool = False
+) -> None:
     """Lay the premultiplied `texture` (H, W, 4), seen at `places` (h, w, 2), over the `plate`.
 
     `empty` is its `emptiness`; `out` and `plate` are (h, w, 3). Beyond its border the texture goes
-    on as its outermost pixels.
+    on as its outermost pixels. `white` paints its shape alone.
     """
-    _compiled(texture, empty, _TABLE, places, plate, out)
+    _compiled(texture, empty, _TABLE, places, plate, out, int(white))

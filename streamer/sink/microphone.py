@@ -22,11 +22,11 @@ _GLANCE_S = 0.25
 """Between two looks at a device that is open."""
 _RETRY_S = 5.0
 """Until a device that failed is tried again."""
-_DEAD_NS = 2 * SECOND
+_DEAD_NS = 4 * SECOND
 """After which a microphone that says nothing is opened again."""
-_MUTE_NS = 4 * SECOND
+_MUTE_NS = 5 * SECOND
 """After which exact silence is no silence but a switch."""
-_CLOSE_S = 0.3
+_CLOSE_S = 0.2
 """After which the program ends though a device does not close."""
 _log = logging.getLogger(__name__)
 

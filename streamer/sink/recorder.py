@@ -34,7 +34,7 @@ _GLANCE_S = 0.05
 _PAUSE_MS = 10
 _LAST_WORD_MS = 300
 """For which the end of a recording waits for the sound of its last picture."""
-_FINISH_S = 0.9
+_FINISH_S = 0.7
 """After which the program ends though a disk does not answer."""
 _log = logging.getLogger(__name__)
 

@@ -19,6 +19,7 @@ class Speaker:
     """Fills the buffers of one device from one tape. For the device's thread."""
 
     def __init__(self, tape: Tape, delay: Delay) -> None:
+        self._tape = tape
         self._follower = Follower(tape)
         self._delay = delay
         self._later_ns = 0
@@ -38,6 +39,8 @@ class Speaker:
             out[:] = samples
             return
         out[:] = 0
+        if self._tape.position(at_ns) is None:  # the microphone has not begun
+            return
         self.underruns += 1
         self._follower.restart()
         if self._later_ns + elapsed_ns // 2 <= _LONGEST_NS:
