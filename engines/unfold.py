@@ -13,8 +13,10 @@ from engines.layers import pushed
 from engines.mesh import Mesh
 from engines.raster import rasterise
 from engines.subdivide import face_mesh
-from engines.vision import Image, blurred, remapped
+from engines.vision import Image, blurred, dilated, eroded, remapped, square
 
+_CRACK_PX = 5
+"""Width up to which a gap between skin and fill is closed."""
 _SEEN_FRONT, _SEEN_TURNED = (0.08, 0.3), (0.3, 0.6)
 """Cosine of the angle to the viewer: hidden below the first figure, good above the second. For
 the cheeks in a photo from the front, and for the far one of a turned head."""
@@ -122,6 +124,8 @@ def unfolded(texture: Image, uv: Array, mesh: Mesh, trust: Trust) -> tuple[Image
     filled = pushed(mixed, inside * known[..., 0] ** 2)
     far = view.drawn(trust.far)[..., :1]
     cover = np.clip(np.maximum(plain[..., 3:] / 255, np.maximum(far, hidden)), 0, 1)
+    thin = square(_CRACK_PX)
+    cover = eroded(dilated(cover.astype(np.float32), thin), thin)[..., None]
     filled = np.dstack([filled[..., :3] * cover, cover * 255]).astype(np.float32)
     return _bytes(plain), _bytes(filled), view.places
 

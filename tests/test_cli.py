@@ -42,12 +42,14 @@ def test_help_names_every_command():
     assert done.returncode == 0
     assert all(
         f"\n    {c} " in done.stdout
-        for c in ("animate", "enroll", "run", "bench", "doctor", "config")
+        for c in ("animate", "enroll", "run", "bench", "doctor", "config", "forget")
     )
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("command", ["animate", "enroll", "run", "bench", "doctor", "config"])
+@pytest.mark.parametrize(
+    "command", ["animate", "enroll", "run", "bench", "doctor", "config", "forget"]
+)
 def test_every_command_has_examples(command):
     """Each command's help says what to type."""
     done = vivant(command, "--help")

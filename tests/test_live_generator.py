@@ -66,12 +66,10 @@ def test_every_picture_has_the_size_of_the_canvas(size):
 
 
 def test_without_a_size_the_canvas_is_the_portraits():
-    """But that of a virtual camera is what calls expect."""
+    """What calls expect of a virtual camera is decided where the sink is chosen."""
     plain = Config(generator=GeneratorConfig(size=96), sink=SinkConfig(kind="none"))
     with live(plain) as (g, _):
         assert (g.width, g.height) == (96, 96)
-    with live(with_values(plain, {"sink.kind": "virtualcam"})) as (g, _):
-        assert (g.width, g.height) == (1280, 720)
 
 
 def test_pictures_are_the_callers():

@@ -11,12 +11,15 @@ import gc
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psutil
 
 from streamer.app import Live, open_live
+from streamer.bundled import clip_path
+from streamer.camera.replay import Replay
 from streamer.clock import SECOND
 from streamer.config import load, with_values
 from streamer.frame import Image, Shot
@@ -24,6 +27,7 @@ from streamer.metrics import Spread
 from streamer.output import replacing
 from streamer.pipeline import Stages
 from streamer.stages import Generator
+from streamer.video import Clip
 
 _ON_THEIR_WAY = 8
 """Frames that can be in the four slots and the four stages after the camera."""
@@ -46,6 +50,20 @@ class Minute:
     dropped: dict[str, int]
     level: str
     rss_mb: float
+
+
+class AtRate:
+    """A clip's images at another rate."""
+
+    def __init__(self, clip: Clip, fps: int) -> None:
+        self._clip = clip
+        self._fps = fps
+        self.info = replace(clip.info, fps=float(fps))
+
+    def frames(self) -> Iterator[tuple[int, Image]]:
+        """Instants and images, from the start at each call."""
+        for number, (_, image) in enumerate(self._clip.frames()):
+            yield number * SECOND // self._fps, image
 
 
 class Overloaded:
@@ -78,15 +96,19 @@ def main() -> int:
     if args.record:
         values["record.folder"] = str(args.record)
     config = with_values(load(None, args.set), values)
-    period_ns = SECOND // args.fps
 
     def change(stages: Stages) -> Stages:
-        if not args.overload:
-            return stages
-        least_ns = int(args.overload * period_ns)
-        return replace(stages, generator=Overloaded(stages.generator, least_ns))
+        name, label = str(args.clip), f"{args.clip} at {args.fps} fps, looped"
+        camera = Replay(AtRate(clip, args.fps), _nothing, name=name, label=label, loop=True)
+        generator: Generator = stages.generator
+        if args.overload:
+            generator = Overloaded(generator, int(args.overload * SECOND // args.fps))
+        return replace(stages, camera=camera, generator=generator)
 
-    with open_live(config, recording=bool(args.record), change=change) as live:
+    with (
+        Clip(clip_path(args.clip)) as clip,
+        open_live(config, recording=bool(args.record), change=change) as live,
+    ):
         for what, which in live.metrics.chosen.items():
             print(f"{what:10} {which}")
         minutes = asyncio.run(_watched(live, args.minutes, args.every))
@@ -97,6 +119,10 @@ def main() -> int:
             record = {"minutes": [asdict(minute) for minute in minutes], "problems": problems}
             part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return 1 if problems else 0
+
+
+def _nothing(_: str) -> None:
+    """What the clip let go was never in the pipeline: it is not counted there."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -113,8 +139,9 @@ def _arguments() -> argparse.Namespace:
         metavar="N",
         help="N times the work there is time for",
     )
+    add("--clip", default="demo", help="the driver, over and over (demo)")
     add("--size", type=int, default=512, help="long side of the picture (512)")
-    add("--fps", type=int, default=30, help="pictures a second (30)")
+    add("--fps", type=int, default=30, help="images and pictures a second (30)")
     add("--record", type=Path, metavar="FOLDER", help="record all the time")
     add("--json", type=Path, metavar="FILE", help="write the table")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting")

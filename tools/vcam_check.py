@@ -70,9 +70,10 @@ def guest(options: argparse.Namespace) -> int:
 
         webcam.look(table, options.webcam, folder)
     if options.full:
+        from streamer.bundled import clip_path
         from tools.vcam import whole
 
-        whole.look(table, bench, options.webcam)
+        whole.look(table, bench, options.webcam, clip_path("demo"))
     looks.end(table, bench, unload=options.unload)
     table.save(folder / "checks.json")
     return 0
@@ -94,6 +95,10 @@ def judge(options: argparse.Namespace) -> int:
             np.load(file.parent / "read.npy") if (file.parent / "read.npy").exists() else sent[:0]
         )
         table.add("the avatar's face moves", lambda read=read: faces.judge(sent, read))
+        for name in ("clip", "webcam"):
+            whole = file.parent / f"{name}.npy"
+            if whole.exists():
+                table.add(f"vivant run: {name}, a face", lambda f=whole: faces.shown(np.load(f)))
         checks += [*found, *table.checks]
     print()
     for check in checks:

@@ -21,12 +21,12 @@ if [[ -z $python ]]; then
   python=python3
   [[ -x .venv/bin/python ]] && python=.venv/bin/python
 fi
-versions=(0.15 0.12) full=() here=0 limit=240
+versions=(0.15 0.12) full=() here=0 limit=240 machine=()
 
 while (($#)); do
   case $1 in
     --loopback) versions=("$2"); shift 2 ;;
-    --full) full=(--full); limit=900; shift ;;
+    --full) full=(--full); limit=900 machine=(--smp 2 --mem 4096); shift ;;
     --here) here=1; shift ;;
     -h | --help) sed -n '2,/^set -e/p' "$0" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
     *) echo "vm_test: unknown option $1 (see --help)" >&2; exit 2 ;;
@@ -43,7 +43,7 @@ begun=$SECONDS
 out=${VCAM_OUT:-$(mktemp -d)}
 mkdir -p "$out"
 out=$(realpath "$out")
-rm -rf "$out"/*/checks.json
+rm -rf "$out"/*/checks.json "$out"/*/*.npy
 "$python" tools/vcam_check.py prepare "$out"
 if ((here)); then
   "$python" tools/vcam_check.py guest "$out" "${full[@]}"
@@ -52,7 +52,7 @@ else
     printf '\n== v4l2loopback %s\n' "$version"
     venv=()
     [[ -x .venv/bin/python ]] && venv=(--venv .venv)
-    bash "$RUNNER" --timing --timeout "$limit" --rw "$out" --loopback "$version" --loopback-args "$ARGS" "${venv[@]}" -- \
+    bash "$RUNNER" --timing --timeout "$limit" "${machine[@]}" --rw "$out" --loopback "$version" --loopback-args "$ARGS" "${venv[@]}" -- \
       "$python" tools/vcam_check.py guest "$out" --driver "$version" --unload "${full[@]}"
   done
 fi

@@ -12,9 +12,6 @@ from streamer.generator.library import Library
 from streamer.generator.live import LiveGenerator
 from streamer.portrait import Portrait
 
-_CALL = (1280, 720)
-"""What programs for video calls expect of a camera."""
-
 
 @contextmanager
 def open_generator(config: GeneratorConfig, portrait: Portrait) -> Generator[WarpGenerator]:
@@ -39,8 +36,7 @@ def open_live_generator(
     Raises what `load` raises for the first one, MediaError when the pictures of the background or
     the card cannot be read. Closing takes less than a second.
     """
-    size = config.sink.size or (_CALL if config.sink.kind == "virtualcam" else None)
-    library = Library(config, load, size)
+    library = Library(config, load, config.sink.size)
     generator = LiveGenerator(config, desk, library)
     with library:
         yield generator

@@ -173,15 +173,18 @@ def embodied(person: Image, fit: Fit) -> Image:
     everything = _moved(_bordered(person, fit, cv2.BORDER_REPLICATE), places)
     body = _moved(_bordered(_body_only(person), fit, cv2.BORDER_REPLICATE), places)
     share = np.clip(1 - away / (_FADE * fit.height), 0, 1)[..., None]
-    mixed = body + (everything - body) * share
-    wide = np.round(mixed).astype(np.uint8)
+    wide = _bytes(body + (everything - body) * share)
     wide[: fit.y] = 0
-    return np.clip(_defocused(wide, fit, _BODY_FOCUS) + 0.5, 0, 255).astype(np.uint8)
+    return _bytes(_defocused(wide, fit, _BODY_FOCUS))
 
 
 def _moved(image: Image, places: Array) -> Array:
     moved: Image = _cv2.remap(image, places, None, cv2.INTER_LINEAR)
     return moved.astype(np.float32)
+
+
+def _bytes(values: Array) -> Image:
+    return np.clip(values + 0.5, 0, 255).astype(np.uint8)
 
 
 def darken(canvas: Image, fit: Fit) -> None:

@@ -107,7 +107,7 @@ _clamped = compiled(_byte)
 _blended = compiled(_over)
 
 
-def _paint(
+def _paint(  # noqa: C901 - one kernel, as the rasteriser is
     texture: Image,
     empty: Image,
     weights: Array,

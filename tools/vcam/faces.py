@@ -40,6 +40,14 @@ def judge(sent: Images, read: Images) -> str:
     return seen
 
 
+def shown(images: Images) -> str:
+    """The last pictures of `vivant run`, after its card, show a face."""
+    found = [points is not None for points in _track(list(images[1:]))]
+    seen = f"a face in {sum(found)} of {len(found)} pictures after the card"
+    must(found and all(found), seen)
+    return seen
+
+
 def _track(images: list[NDArray[np.uint8]]) -> list[Landmarks | None]:
     with open_tracker(TrackerConfig()) as tracker:
         return [tracker.track(image) for image in images]

@@ -45,6 +45,22 @@ def by_pyav(device: str, count: int) -> tuple[list[Image], list[float], str]:
     return images, at_s, told
 
 
+def distinct(device: str, wanted: int, seconds: float) -> tuple[list[Image], int, float]:
+    """Pictures that differ, until there are `wanted`; how many there were in all, and their rate."""
+    seen: dict[bytes, Image] = {}
+    images: list[Image] = []
+    at_s: list[float] = []
+    until = time.monotonic() + seconds
+    with av.open(device, format="v4l2") as container:
+        frames = container.decode(container.streams.video[0])
+        while len(seen) < wanted and time.monotonic() < until:
+            _keep(next(frames), images, at_s)
+            image = images.pop()
+            seen.setdefault(image[::8, ::8].tobytes(), image)
+    rate = (len(at_s) - 1) / max(at_s[-1] - at_s[0], 1e-3)
+    return list(seen.values()), len(at_s), rate
+
+
 def _keep(frame: av.VideoFrame, images: list[Image], at_s: list[float]) -> None:
     """A copy: the frame is driver memory, and must be gone before its container is."""
     images.append(cast("Image", frame.to_ndarray(format="rgb24")))

@@ -61,10 +61,13 @@ def look(table: Table, device: str, folder: Path) -> None:
 class _Feeder:
     """The fake webcam: ffmpeg writes, the driver shows."""
 
-    def __init__(self, device: str, folder: Path) -> None:
+    def __init__(self, device: str, folder: Path, clip: Path | None = None) -> None:
         self._device = device
         self._clip = str(folder / "webcam.raw")
         source = ["-f", "lavfi", "-i", _MOVING, "-frames:v", "75"]
+        if clip is not None:
+            fit = f"fps={_FPS},scale=480:480,pad=640:480:80:0"
+            source = ["-i", str(clip), "-vf", fit, "-frames:v", "75"]
         subprocess.run([*_FFMPEG, "-y", *source, *_SHAPE, self._clip], check=True)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -158,9 +161,9 @@ def _find(camera: Camera, feeder: _Feeder) -> str:
 
 
 @contextmanager
-def fed(device: str, folder: Path) -> Generator[None]:
-    """The fake webcam, on for the block."""
-    feeder = _Feeder(device, folder)
+def fed(device: str, folder: Path, clip: Path) -> Generator[None]:
+    """The fake webcam shows a clip, over and over, for the block."""
+    feeder = _Feeder(device, folder, clip)
     feeder.start()
     try:
         yield

@@ -1,0 +1,1 @@
+"""In the browser: a page whose camera drives the portrait, over WebRTC."""

@@ -1,0 +1,272 @@
+"""Every adaptation of aiortc, object by object: nothing of the library itself is changed.
+
+Each function names what is wrong upstream. Where the library no longer looks as it did, a function
+warns and leaves it as it is: calls then work, only slower. Attributes are looked up by their names,
+as they are private; the tests fail when one of them goes or changes its shape.
+"""
+
+import asyncio
+import inspect
+import logging
+import re
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import aiortc
+from aioice import Connection
+from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
+from aiortc.codecs.base import Encoder
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtcrtpreceiver import RemoteStreamTrack
+from aiortc.rtcrtptransceiver import RTCRtpTransceiver
+from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap
+from av.frame import Frame
+
+from streamer.web.inbox import Inbox
+from streamer.web.jitter import MarkedBuffer
+
+LOG = logging.getLogger(__name__)
+
+_VERSIONS = re.compile(r"1\.16\.\d+")
+PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+_ONE_BYTE, _TWO_BYTE = 0xBEDE, 0x1000
+"""Profiles of RTP header extensions."""
+_STUN_S = 2
+"""How long STUN and TURN servers are waited for; aioice waits 5 s."""
+_LOOPBACK = "127.0.0.1"
+_REALM = {"receiver": "_RTCRtpReceiver__", "sender": "_RTCRtpSender__"}
+
+
+class MisfitError(Exception):
+    """aiortc does not look as it did when this was written."""
+
+
+def adapt(what: str, change: Callable[[], None], version: str = aiortc.__version__) -> bool:
+    """Make a change if aiortc is one that it was written for; else warn. Whether it was made."""
+    try:
+        _check_version(version)
+        change()
+    except (MisfitError, AttributeError, TypeError) as error:
+        LOG.warning("aiortc %s: no %s, calls are slower: %s", version, what, error)
+        return False
+    return True
+
+
+def _check_version(version: str) -> None:
+    if not _VERSIONS.fullmatch(version):
+        raise MisfitError("this version is not known")
+
+
+def get_private(owner: object, name: str) -> Any:  # noqa: ANN401  (the library's own)
+    """An attribute that the library keeps to itself. MisfitError when it is not there."""
+    if name not in vars(owner):
+        raise MisfitError(f"{type(owner).__name__} has no {name}")
+    return vars(owner)[name]
+
+
+def swap_private(owner: object, name: str, value: object, kind: type) -> None:
+    """Put another value in place of a private one, which must be exactly of `kind` until now."""
+    present = get_private(owner, name)
+    if type(present) is not kind:
+        raise MisfitError(f"{name} is {type(present).__name__}, not {kind.__name__}")
+    setattr(owner, name, value)
+
+
+def check_signature(function: Callable[..., Any], *names: str) -> None:
+    """MisfitError unless `function` takes just these parameters."""
+    parameters = tuple(inspect.signature(function).parameters)
+    if parameters != names:
+        raise MisfitError(f"{function.__qualname__} takes {', '.join(parameters)}")
+
+
+def release_at_marker(receiver: RTCRtpReceiver, on_gap: Callable[[], None]) -> bool:
+    """A received frame goes on at once.
+
+    Upstream: the jitter buffer ignores the marker bit and lets a frame go when the first packet of
+    the next one comes: 33 ms late at 30 fps. Not reported; compare aiortc/aiortc#543 for audio.
+    """
+
+    def change() -> None:
+        check_signature(JitterBuffer.__init__, "self", "capacity", "prefetch", "is_video")
+        check_signature(JitterBuffer.add, "self", "packet")
+        check_signature(vars(JitterBuffer)["_remove_frame"], "self", "sequence_number")
+        name = _REALM["receiver"] + "jitter_buffer"
+        stock = cast("JitterBuffer", get_private(receiver, name))
+        buffer = MarkedBuffer(stock.capacity, on_gap)
+        if vars(stock).keys() != vars(buffer).keys() - {"_on_gap"}:
+            raise MisfitError("JitterBuffer has other parts")
+        swap_private(receiver, name, buffer, JitterBuffer)
+
+    return adapt("early release of frames", change)
+
+
+class _PlayoutMap(HeaderExtensionsMap):
+    """Adds "show it at once" to the extensions of each packet."""
+
+    _id = 0
+
+    def configure(self, parameters: RTCRtpParameters) -> None:
+        """Learn the numbers that the peer gave the extensions."""
+        super().configure(parameters)
+        for extension in parameters.headerExtensions:
+            if extension.uri == PLAYOUT_DELAY:
+                self._id = extension.id
+
+    def set(self, values: HeaderExtensions) -> tuple[int, bytes]:
+        """The extensions as bytes. Both lengths of our own keep the whole a multiple of four."""
+        profile, packed = super().set(values)
+        if not self._id or (profile == _ONE_BYTE and self._id > 14):
+            return profile, packed
+        if profile == _TWO_BYTE or self._id > 14:
+            return _TWO_BYTE, packed + bytes([self._id, 3, 0, 0, 0, 0, 0, 0])
+        return _ONE_BYTE, packed + bytes([self._id << 4 | 2, 0, 0, 0])
+
+
+def send_playout_delay(
+    transceiver: RTCRtpTransceiver, offered: list[RTCRtpHeaderExtensionParameters]
+) -> bool:
+    """Chromium shows each picture as soon as it is there, in place of smoothing: 40 ms.
+
+    Upstream: the extension is unknown, aiortc/aiortc#668 (open since 2022).
+    """
+
+    def change() -> None:
+        check_signature(HeaderExtensionsMap.configure, "self", "parameters")
+        check_signature(HeaderExtensionsMap.set, "self", "values")
+        agreed = cast("list[Any]", get_private(transceiver, "_headerExtensions"))
+        name = _REALM["sender"] + "rtp_header_extensions_map"
+        swap_private(transceiver.sender, name, _PlayoutMap(), HeaderExtensionsMap)
+        agreed += [extension for extension in offered if extension.uri == PLAYOUT_DELAY]
+
+    return adapt("playout delay of nought", change)
+
+
+class _Straight:
+    """In place of a track's queue of frames: hands each on at once, on the decoder's thread."""
+
+    def __init__(self, take: Callable[[Frame | None], None]) -> None:
+        self._take = take
+
+    def put(self, frame: Frame | None) -> Coroutine[Any, Any, None]:
+        """Hand it on now; what is returned for the loop to run does nothing."""
+        self._take(frame)
+        return asyncio.sleep(0)
+
+    async def get(self) -> Frame | None:
+        """Nothing is kept."""
+        return None
+
+
+def take_frames(
+    receiver: RTCRtpReceiver, inbox: Inbox, take: Callable[[Frame | None], None]
+) -> bool:
+    """What is received waits in `inbox` to be decoded, and goes to `take` after it; None: the end.
+
+    Upstream: both queues are unbounded, so that a reader slower than the camera sees an ever older
+    picture, and a track that nobody reads fills the memory: aiortc/aiortc#554, #160.
+    """
+
+    def change() -> None:
+        import queue  # noqa: PLC0415  (only to recognise it)
+
+        track = cast("RemoteStreamTrack", get_private(receiver, "_track"))
+        check_signature(RemoteStreamTrack.recv, "self")
+        swap_private(track, "_queue", _Straight(take), asyncio.Queue)  # noqa: TID251
+        swap_private(receiver, _REALM["receiver"] + "decoder_queue", inbox, queue.Queue)  # noqa: TID251
+
+    return adapt("bounded queues", change)
+
+
+class _OwnThread:
+    """In place of a sender's event loop, of which it asks one thing: to run its encoder."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+
+    def run_in_executor(
+        self, _: None, function: Callable[..., Any], *arguments: object
+    ) -> "asyncio.Future[Any]":
+        """Run it on the sender's own thread."""
+        return asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+
+def encode_with(sender: RTCRtpSender, encoder: Encoder | None, pool: ThreadPoolExecutor) -> bool:
+    """The sender's encoder and thread; None leaves aiortc's own encoder.
+
+    Upstream: preset, bounds and start of the bitrate are constants, and every tenth of change
+    makes the encoder anew with a keyframe: aiortc/aiortc#980, #711. All encoders share asyncio's
+    default threads with file and name look-ups: aiortc/aiortc#505.
+    """
+
+    def change() -> None:
+        name = _REALM["sender"] + "encoder"
+        if get_private(sender, name) is not None:
+            raise MisfitError("the sender has its encoder already")
+        swap_private(
+            sender, _REALM["sender"] + "loop", _OwnThread(pool), type(asyncio.get_running_loop())
+        )
+        setattr(sender, name, encoder)
+
+    return adapt("encoder for calls", change)
+
+
+async def ask_keyframe(receiver: RTCRtpReceiver) -> None:
+    """Ask the peer for a picture that can be decoded without those before it.
+
+    Upstream: one is asked for only when decoding fails, there is no call: aiortc/aiortc#58.
+    """
+    ask = getattr(receiver, "_send_rtcp_pli", None)
+    if ask is None:
+        LOG.warning("aiortc %s: no keyframe can be asked for", aiortc.__version__)
+        return
+    for source in receiver.getSynchronizationSources():
+        await ask(source.source)
+
+
+def offer_loopback(pc: RTCPeerConnection, *, always: bool = False) -> bool:
+    """A browser on this machine finds us also when there is no network.
+
+    Upstream: aioice leaves 127.0.0.1 out, as the standard says. `always` adds it beside others.
+    """
+
+    def change() -> None:
+        check_signature(
+            Connection.get_component_candidates, "self", "component", "addresses", "timeout"
+        )
+        for transceiver in pc.getTransceivers():
+            _with_loopback(get_private(transceiver.receiver.transport.transport, "_connection"))
+        if pc.sctp is not None:
+            _with_loopback(get_private(pc.sctp.transport.transport, "_connection"))
+
+    def _with_loopback(connection: Connection) -> None:
+        gather = type(connection).get_component_candidates
+
+        async def wider(component: int, addresses: list[str], timeout: int = 5) -> list[Any]:  # noqa: ASYNC109  (theirs)
+            more = [_LOOPBACK] if always or not addresses else []
+            return await gather(connection, component, [*addresses, *more], min(timeout, _STUN_S))
+
+        vars(connection)["get_component_candidates"] = wider
+
+    return adapt("way through this machine alone", change)
+
+
+def hasten_uplink(sdp: str, start_kbps: int) -> str:
+    """An answer that tells Chromium to start its video at `start_kbps`, and go down to a fifth.
+
+    Upstream: there is no transport-wide congestion control, and the estimate that is sent instead
+    (REMB) holds the uplink near 350 kbit/s even where nothing limits it: aiortc/aiortc#170.
+    """
+    more = (
+        f"x-google-start-bitrate={start_kbps};x-google-min-bitrate={start_kbps // 5};"
+        f"x-google-max-bitrate={start_kbps * 2}"
+    )
+    lines: list[str] = []
+    named = set(re.findall(r"^a=fmtp:(\d+) ", sdp, re.MULTILINE))
+    for line in sdp.splitlines():
+        video = re.match(r"a=rtpmap:(\d+) (?:VP8|H264)/90000", line)
+        lines.append(f"{line};{more}" if re.match(r"a=fmtp:\d+ .*profile-level-id", line) else line)
+        if video and video[1] not in named:
+            lines.append(f"a=fmtp:{video[1]} {more}")
+    return "\r\n".join(lines) + "\r\n"
