@@ -31,7 +31,7 @@ from streamer.sink.soundtrack import Soundtrack, Source
 from streamer.stages import Sink
 
 _PICTURES = {
-    # Measured on a talking portrait of 512 x 512: less than half the time and a third of the bits of
+    # Measured on a talking portrait, 512 x 512: under half the time and a third of the bits of
     # `superfast`, 1.8 dB worse. One thread: pictures come singly, the other cores have work to do.
     "preset": "ultrafast",
     "x264-params": "mbtree=1:rc-lookahead=8:cabac=1:deblock=0,0",

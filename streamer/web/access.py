@@ -35,6 +35,7 @@ HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(), geolocation=(),"
     " usb=(), serial=(), hid=(), midi=(), payment=()",
     "Referrer-Policy": "no-referrer",
+    "Server": "vivant",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }

@@ -45,9 +45,10 @@ def environment() -> dict[str, str]:
 
 
 def main(source: str, portrait: str, thumbnail: str, seconds: int) -> None:
-    """Make the portrait and the small picture."""
+    """Make the portrait and the small picture of what comes on stdin."""
     _bound(seconds)
     try:
+        Path(source).write_bytes(sys.stdin.buffer.read())
         _make(Path(source), Path(portrait), Path(thumbnail))
     except StreamerError as error:
         _tell({"problem": str(error).replace(f"{source}: ", "").replace("portrait: ", "")})

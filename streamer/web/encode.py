@@ -6,10 +6,10 @@ They are aiortc's, whose way of cutting a stream into packets they keep. Each be
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import av
 from aiortc.codecs.base import Encoder
@@ -163,7 +163,10 @@ class LiveH264(H264Encoder):
         if codec is None or (codec.width, codec.height) != (planes.width, planes.height):
             self._budget.fit(planes.width, planes.height)
             codec = self.codec = _x264(planes.width, planes.height, self._budget)
-        codec.bit_rate = self._budget.bps  # x264 follows while it runs
+        else:
+            codec.bit_rate = (
+                self._budget.bps
+            )  # x264 follows while it runs, below what it began with
         planes.pict_type = PictureType.I if force_keyframe else PictureType.NONE
         data = _encoded(codec, planes)
         self._budget.sent(len(data))
@@ -172,7 +175,7 @@ class LiveH264(H264Encoder):
 
 def _x264(width: int, height: int, budget: _Budget) -> VideoCodecContext:
     codec = av.CodecContext.create("libx264", "w")
-    _shape(codec, width, height, budget.bps)
+    _shape(codec, width, height, budget.most_bps)
     codec.profile = "Baseline"
     codec.options = {
         "preset": "ultrafast",
@@ -184,8 +187,8 @@ def _x264(width: int, height: int, budget: _Budget) -> VideoCodecContext:
 
 
 def _encoded(codec: VideoCodecContext, planes: av.VideoFrame) -> bytes:
-    encode = cast("Callable[[av.VideoFrame], list[bytes]]", codec.encode)  # packets are buffers
-    return b"".join(encode(planes))
+    packets: list[bytes] = cast("Any", codec).encode(planes)  # they are buffers
+    return b"".join(packets)
 
 
 def _shape(codec: VideoCodecContext, width: int, height: int, bps: int) -> None:

@@ -91,15 +91,12 @@ class Inbox:
     def _admitted(self, task: Task) -> bool:
         codec, frame = task
         key = is_keyframe(codec.name, frame.data)
-        if key and self._waiting:
-            self.dropped += len(self._waiting)
-            self._waiting.clear()
-        if key:
-            self._needs_keyframe = False
-        elif len(self._waiting) >= self._longest:
+        if len(self._waiting) >= self._longest:
             self.dropped += len(self._waiting)
             self._waiting.clear()
             self._needs_keyframe = True
+        if key:
+            self._needs_keyframe = False
         self._ask()
         return not self._needs_keyframe
 

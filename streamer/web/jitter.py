@@ -1,4 +1,4 @@
-"""Received packets become frames: at once when one is whole, and without long waits for the lost."""
+"""Received packets become frames: at once when one is whole, with no long wait for the lost."""
 
 from collections.abc import Callable
 from typing import cast

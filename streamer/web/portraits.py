@@ -73,6 +73,11 @@ class Catalogue:
             if name in self._entries:
                 self._entries[name] = replace(self._entries[name], **values)
 
+    def state(self, name: str) -> State | None:
+        """How far it is; None when it is not there."""
+        entry = self._entries.get(name)
+        return None if entry is None else entry.state
+
     def find(self, name: str, visitor: str | None) -> Entry | None:
         """The entry, where this visitor may see it."""
         entry = self._entries.get(name)

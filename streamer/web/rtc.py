@@ -252,6 +252,24 @@ def offer_loopback(pc: RTCPeerConnection, *, always: bool = False) -> bool:
     return adapt("way through this machine alone", change)
 
 
+async def end_connecting(pc: RTCPeerConnection) -> None:
+    """Before a connection is closed: end the tasks that build it up.
+
+    Upstream: they belong to nobody. One that is closed meanwhile goes on, and starts to send.
+    """
+    tasks = [task for task in asyncio.all_tasks() if _connects(task, pc)]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _connects(task: "asyncio.Task[Any]", pc: RTCPeerConnection) -> bool:
+    work = task.get_coro()
+    if not inspect.iscoroutine(work) or work.cr_frame is None:
+        return False
+    return work.__name__ == "__connect" and work.cr_frame.f_locals.get("self") is pc
+
+
 def hasten_uplink(sdp: str, start_kbps: int) -> str:
     """An answer that tells Chromium to start its video at `start_kbps`, and go down to a fifth.
 

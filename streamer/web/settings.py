@@ -14,6 +14,8 @@ def _as_tuple(value: object) -> object:
 
 Side = Annotated[int, Field(ge=64, le=4096)]
 Size = Annotated[tuple[Side, Side], BeforeValidator(_as_tuple)]
+Kbps = Annotated[int, Field(ge=100, le=20_000)]
+Bounds = Annotated[tuple[Kbps, Kbps], BeforeValidator(_as_tuple)]
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,253}$")]
 StunUrl = Annotated[str, Field(pattern=r"^stuns?:\S{1,253}$")]
 TurnUrl = Annotated[str, Field(pattern=r"^turns?:\S{1,253}$")]
@@ -36,7 +38,8 @@ class WebConfig(BaseModel):
     open: bool = True
     size: Size = (512, 512)
     codec: Codec | None = None
-    bitrate_kbps: int = Field(default=2500, ge=200, le=20_000)
+    bitrate_kbps: Kbps = 2500
+    bitrate_bounds_kbps: Bounds = (300, 5000)
     max_sessions: int = Field(default=4, ge=1, le=64)
     sessions_per_address: int = Field(default=4, ge=1, le=64)
     requests_per_s: float = Field(default=20, ge=1, le=10_000)
@@ -52,6 +55,9 @@ class WebConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        least, most = self.bitrate_bounds_kbps
+        if not least <= self.bitrate_kbps <= most:
+            raise ValueError("bitrate_kbps must lie within bitrate_bounds_kbps, the lower first")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key are given together or not at all")
         if self.tls_cert is not None and self.self_signed:

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import signal
 import unicodedata
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ _LONGEST_TITLE = 60
 _UNREADABLE = "this picture cannot be read; save it as a JPEG with another program and try again"
 _log = logging.getLogger(__name__)
 
-Start = Callable[[Coroutine[Any, Any, None]], object]
+Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 """Runs a coroutine beside everything else, and ends it with the server."""
 
 
@@ -53,6 +53,7 @@ class Uploads:
         ready: Callable[[str], None],
         *,
         seconds: int = _SECONDS,
+        command: Callable[[Path, Path, Path, int], Sequence[str]] = child.command,
     ) -> None:
         """`folder` is the server's own, and empty; `ready` is told the names of portraits."""
         self._folder = folder
@@ -60,8 +61,8 @@ class Uploads:
         self._start = start
         self._ready = ready
         self._seconds = seconds
+        self._command = command
         self._one_at_a_time = asyncio.Semaphore(1)
-        self._waiting = 0
         self._jobs: dict[str, asyncio.Task[None]] = {}
 
     def accept(self, visitor: Visitor, upload: Upload) -> str:
@@ -72,68 +73,66 @@ class Uploads:
                 *(409, "portraits"),
                 f"you have {_PER_VISITOR} portraits of your own; delete one first",
             )
-        if self._waiting >= _WAITING:
+        if len(self._jobs) >= _WAITING:
             raise Refusal(503, "busy", "many pictures are waiting; try again in a minute", 60)
         name = f"own-{secrets.token_hex(8)}"
         source = self._folder / f"{name}.portrait"
         title = _plain(upload.title) or "My portrait"
         self._catalogue.add(Entry(name, title, str(source), visitor.name, "waiting"))
         visitor.brought.add(name)
-        self._waiting += 1
         _log.info(
             "a visitor brought a picture and stated consent (%s, %d kB)",
             kind,
             len(upload.data) // 1000,
         )
-        self._start(self._make(name, kind, upload.data))
+        job = self._start(self._make(name, kind, upload.data))
+        self._jobs[name] = job
+        job.add_done_callback(lambda _: self._over(name))
         return name
 
     def delete(self, name: str) -> None:
         """Stop making it, forget it and delete its files."""
         self._catalogue.remove(name)
-        if (job := self._jobs.pop(name, None)) is not None:
+        if (job := self._jobs.get(name)) is not None:
             job.cancel()
+        self._remove_files(name)
+
+    async def keep(self, visitor: Visitor, entry: Entry, folder: Path) -> Path:
+        """Save a portrait in the owner's folder for good, as everybody's; where it is."""
+        target = folder / f"{entry.name}.portrait"
+        await asyncio.to_thread(_copy, Path(entry.source), target)
+        self._catalogue.change(entry.name, source=str(target), owner=None)
+        visitor.brought.discard(entry.name)
+        self._remove_files(entry.name)
+        return target
+
+    def _remove_files(self, name: str) -> None:
         for path in self._folder.glob(f"{name}.*"):
             with contextlib.suppress(OSError):
                 path.unlink()
 
-    async def keep(self, name: str, folder: Path) -> Path:
-        """Save the portrait in the owner's folder, for good; where it is."""
-        entry = self._catalogue.find(name, None)
-        assert entry is None, "only what visitors brought is kept"
-        target = folder / f"{name}.portrait"
-        await asyncio.to_thread(_copy, self._folder / f"{name}.portrait", target)
-        return target
-
     async def _make(self, name: str, kind: str, data: bytes) -> None:
         """The way of one upload, from the first step to the last."""
-        job = asyncio.current_task()
-        assert job is not None
-        self._jobs[name] = job
-        source = self._folder / f"{name}.{kind}"
-        counted = True
         try:
             async with self._one_at_a_time:
-                self._waiting, counted = self._waiting - 1, False
-                await asyncio.to_thread(source.write_bytes, data)
-                await self._enroll(name, source)
-        except OSError as error:
+                await self._enroll(name, kind, data)
+        except (OSError, ValueError) as error:
             _log.warning("a visitor's picture cannot be worked on: %s", error)
             self._fail(name, "the server has no room for it now; try again later")
-        finally:
-            self._waiting -= counted
-            self._jobs.pop(name, None)
-            with contextlib.suppress(OSError):
-                source.unlink(missing_ok=True)
 
-    async def _enroll(self, name: str, source: Path) -> None:
-        thumbnail = self._folder / f"{name}.thumbnail"
-        portrait = self._folder / f"{name}.portrait"
+    def _over(self, name: str) -> None:
+        """Whether it went well, failed or was cancelled before it began."""
+        self._jobs.pop(name, None)
+        if self._catalogue.state(name) != "ready":
+            self._remove_files(name)
+
+    async def _enroll(self, name: str, kind: str, data: bytes) -> None:
+        source = self._folder / f"{name}.{kind}"
+        portrait, thumbnail = source.with_suffix(".portrait"), source.with_suffix(".thumbnail")
         self._catalogue.change(name, state="enrolling", step="starting")
-        command = child.command(source, portrait, thumbnail, self._seconds)
         process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
+            *self._command(source, portrait, thumbnail, self._seconds),
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             env=child.environment(),
@@ -141,25 +140,27 @@ class Uploads:
         )
         try:
             async with asyncio.timeout(self._seconds):
-                found = await self._listen(name, process)
+                await _feed(process, data)
+                said = await self._listen(name, process)
                 code = await process.wait()
         except TimeoutError:
             self._fail(name, f"this picture took longer than {self._seconds} s; try a smaller one")
             return
         finally:
             await _ended(process)
-        if "quality" in found and code == 0:
-            small = await asyncio.to_thread(thumbnail.read_bytes)
-            self._catalogue.keep_thumbnail(name, small)
-            quality, advice = int(found["quality"]), tuple(str(a) for a in found["advice"])
-            self._catalogue.change(
-                name, state="ready", step="ready", quality=quality, advice=advice
-            )
-            self._ready(name)
+        if "quality" in said and code == 0:
+            await self._finish(name, thumbnail, said)
             return
-        if "problem" not in found:
+        if "problem" not in said:
             _log.warning("making a visitor's portrait ended with %s", _ending(code))
-        self._fail(name, str(found.get("problem", _UNREADABLE)))
+        self._fail(name, str(said.get("problem", _UNREADABLE)))
+
+    async def _finish(self, name: str, thumbnail: Path, said: Mapping[str, Any]) -> None:
+        small = await asyncio.to_thread(thumbnail.read_bytes)
+        self._catalogue.keep_thumbnail(name, small)
+        quality, advice = int(said["quality"]), tuple(str(text) for text in said["advice"])
+        self._catalogue.change(name, state="ready", step="ready", quality=quality, advice=advice)
+        self._ready(name)
 
     async def _listen(self, name: str, process: asyncio.subprocess.Process) -> dict[str, Any]:
         """Pass its steps on; what it said last."""
@@ -175,6 +176,15 @@ class Uploads:
 
     def _fail(self, name: str, message: str) -> None:
         self._catalogue.change(name, state="failed", message=message)
+
+
+async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
+    """Give it the picture; what it thinks of that, it says itself."""
+    assert process.stdin is not None
+    with contextlib.suppress(ConnectionError):
+        process.stdin.write(data)
+        await process.stdin.drain()
+    process.stdin.close()
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:

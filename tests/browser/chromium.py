@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,13 @@ def new_page(browser: Any, **options: Any) -> Any:
 
 
 def wait_for(page: Any, expression: str, *arguments: Any) -> Any:
-    """Wait until a JavaScript expression or function is true; its value."""
-    options = {"arg": list(arguments)} if arguments else {}
-    return page.wait_for_function(expression, timeout=LOADED_S * 1000, polling=100, **options)
+    """Wait until a JavaScript expression or function is true; its value.
+
+    It is asked again and again from here: what waits within the page would have to evaluate text
+    there, which the page's own policy forbids.
+    """
+    ends = time.monotonic() + LOADED_S
+    while not (value := page.evaluate(expression, list(arguments))):
+        assert time.monotonic() < ends, f"never true: {expression}"
+        page.wait_for_timeout(100)
+    return value

@@ -46,7 +46,7 @@ def by_pyav(device: str, count: int) -> tuple[list[Image], list[float], str]:
 
 
 def distinct(device: str, wanted: int, seconds: float) -> tuple[list[Image], int, float]:
-    """Pictures that differ, until there are `wanted`; how many there were in all, and their rate."""
+    """Pictures that differ, until there are `wanted`; how many there were in all; their rate."""
     seen: dict[bytes, Image] = {}
     images: list[Image] = []
     at_s: list[float] = []

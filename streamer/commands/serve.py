@@ -1,0 +1,193 @@
+"""`vivant serve`: a page on which others let their camera move a portrait."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from streamer.commands import add_config_options, config_of
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from rich.console import Console
+    from rich.table import Table
+
+    from streamer.commands import Subparsers
+    from streamer.config import Config
+    from streamer.web.portraits import Catalogue
+    from streamer.web.server import Server
+    from streamer.web.settings import WebConfig
+    from streamer.web.tls import Tls
+
+_EPILOG = """examples:
+  vivant serve                                     for this computer alone: http://127.0.0.1:8080
+  vivant serve me.portrait ada                     these portraits to choose from
+  vivant serve --host 0.0.0.0 --self-signed        for the whole network, with a token and HTTPS
+  vivant serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+  vivant serve --port 0 --no-open                  any free port, no browser
+  VIVANT_TURN_SECRET=... vivant serve --host 0.0.0.0 --self-signed --turn turn:turn.example.org:3478
+
+On any host but this computer's own, visitors need the link that is printed: it holds a token.
+Browsers give a camera only to pages that come by HTTPS, or from the same computer.
+Ctrl-C, or SIGTERM, lets nobody in any more and ends running sessions after a few seconds.
+"""
+_TURN_SECRET = "VIVANT_TURN_SECRET"
+
+
+def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        "serve",
+        help="a page in the browser: camera up, living portrait down",
+        description="Serve a page that asks for the visitor's camera and shows a portrait that"
+        " moves with it, over WebRTC.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("portraits", nargs="*", metavar="PORTRAIT", help="picture, .portrait file or bundled name")
+    add("--host", metavar="ADDRESS", help="where to listen (127.0.0.1); 0.0.0.0: everywhere")
+    add("--port", type=int, help="the port (8080); 0: any free one")
+    add("--token", metavar="TOKEN", help="the secret of the link; else a new one at each start")
+    add("--tls-cert", metavar="FILE", help="HTTPS with this certificate (PEM)")
+    add("--tls-key", metavar="FILE", help="and this key (PEM)")
+    add("--self-signed", action="store_true", default=None, help="HTTPS with a certificate of ours")
+    add("--max-sessions", type=int, metavar="N", help="sessions at once (4)")
+    add("--stun", metavar="URL", help="a STUN server, as stun:stun.example.org:3478")
+    add(
+        "--turn",
+        metavar="URL",
+        help=f"a TURN server, as turn:turn.example.org:3478; secret: {_TURN_SECRET}",
+    )
+    add("--open", action=argparse.BooleanOptionalAction, help="open the page in a browser here")
+    add_config_options(parser)
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM."""
+    import asyncio
+    import logging
+
+    from rich.console import Console
+
+    from streamer import places
+    from streamer.app import open_portrait
+    from streamer.web.compose import catalogue_of, session_config, warm_up
+    from streamer.web.tls import open_tls
+
+    logging.getLogger("streamer.web").setLevel(logging.INFO)
+    config, web = _settings(args)
+    tls = open_tls(web, places.data_folder() / "tls")
+    console = Console(highlight=False)
+    with console.status("preparing ...", spinner="line"):
+        catalogue = catalogue_of(config, web, args.portraits, open_portrait)
+        config = session_config(config, web, catalogue)
+        warm_up(config, catalogue)
+    asyncio.run(_serve(config, web, catalogue, tls, console))
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> "tuple[Config, WebConfig]":
+    """The settings, with what the options of this command mean for them."""
+    import os
+
+    from pydantic import ValidationError
+
+    from streamer.errors import ConfigError
+    from streamer.web.settings import WebConfig
+
+    names = ("host", "port", "token", "tls_cert", "tls_key", "self_signed", "max_sessions")
+    own = {name: getattr(args, name) for name in (*names, "stun", "turn", "open")}
+    own["turn_secret"] = os.environ.get(_TURN_SECRET) or None
+    given = {name: value for name, value in own.items() if value is not None}
+    config = config_of(args, {})
+    try:
+        return config, WebConfig.model_validate(given)
+    except ValidationError as error:
+        raise ConfigError(_explained(error)) from None
+
+
+def _explained(error: "ValidationError") -> str:
+    """One line: the option, and what it must be. Secrets are not repeated."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    text = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if name == "token":
+        text = "must have 16 to 256 letters, digits or signs, without spaces"
+    option = f"--{name.replace('_', '-')}: " if name else ""
+    return option + text
+
+
+async def _serve(
+    config: "Config",
+    web: "WebConfig",
+    catalogue: "Catalogue",
+    tls: "Tls | None",
+    console: "Console",
+) -> None:
+    import asyncio
+
+    from streamer.web.compose import network_of, opening_of
+    from streamer.web.desktop import open_browser
+    from streamer.web.server import open_server
+
+    network, opening = network_of(config, web), opening_of(catalogue)
+    async with open_server((config, web), catalogue, network, opening, tls=tls) as server:
+        _tell(server, catalogue, console)
+        if web.open and server.access.loopback and console.is_terminal:
+            open_browser(server.links[0])
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()  # the end is orderly: sessions are told, and get some seconds
+            if server.sessions.open:
+                console.print(f"ending in {web.drain_s:g} s; Ctrl-C again ends at once")
+            await server.sessions.drain()
+
+
+def _tell(server: "Server", catalogue: "Catalogue", console: "Console") -> None:
+    """Where it is, for whom, and with what."""
+    web = server.sessions.web
+    console.print(_table(server, catalogue), soft_wrap=True)
+    if server.access.token:
+        console.print("\nVisitors need this link; whoever has it gets in:")
+        for link in server.links:
+            console.print(link, style="bold", soft_wrap=True, markup=False)
+        if console.is_terminal:
+            _draw_code(server.links[0])
+    if not server.access.loopback and server.tls is None:
+        console.print(
+            "\nWithout HTTPS browsers refuse the camera to everybody but this computer: add"
+            " --self-signed, or --tls-cert and --tls-key.",
+            style="yellow",
+        )
+    if server.tls is not None and server.tls.self_signed:
+        console.print(
+            "\nBrowsers warn of this certificate once. It is the right one if its SHA-256 is"
+        )
+        console.print(server.tls.fingerprint, soft_wrap=True)
+    if web.turn is None and not server.access.loopback:
+        console.print("\nVisitors behind other routers need a TURN server: --turn", style="dim")
+
+
+def _table(server: "Server", catalogue: "Catalogue") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    web = server.sessions.web
+    table = Table(show_header=False, box=None)
+    for url in server.urls:
+        table.add_row("address", Text(url, f"bold link {url}"))
+    table.add_row("portraits", ", ".join(catalogue.ready(None)))
+    table.add_row("sessions", f"at most {web.max_sessions}, {web.size[0]} x {web.size[1]}")
+    uploads = f"up to {web.upload_mb} MB, deleted with the session" if web.uploads else "none"
+    table.add_row("own portraits", uploads)
+    return table
+
+
+def _draw_code(link: str) -> None:
+    """The link for telephones."""
+    import segno
+
+    segno.make(link, error="l", micro=False).terminal(compact=True)

@@ -1,0 +1,121 @@
+"""The page with a camera: the portrait plays, moves, changes, and goes on."""
+
+import pytest
+
+from tests.browser.chromium import chromium, new_page, wait_for
+from tests.browser.films import driver_film
+from tests.browser.motion import difference, likeness, snapshot, watch
+from tests.browser.studio import Studio
+
+DIFFERENT = 12.0
+"""Grey levels by which the pictures of two portraits differ, at least."""
+
+
+@pytest.fixture
+def studio(page, server):
+    return Studio(page, server.url).open()
+
+
+def test_the_portrait_moves_as_the_driver_does(studio, driver, folder, server, shot):
+    """Its mouth answers the driver's, and does so only when there is something to answer."""
+    shot(studio.page, "ready")
+    studio.start().go_on()
+    moving = likeness(watch(studio.page))
+    shot(studio.page, "live")
+    studio.stop()
+    with chromium(driver, driver_film(folder, moving=False)) as other:
+        page = new_page(other)
+        Studio(page, server.url).open().start().go_on()
+        still = likeness(watch(page))
+        page.context.close()
+    assert moving.step > 3.0, (moving, still)
+    assert moving.step > 8 * still.step, (moving, still)
+    assert moving.correlation > 0.5, (moving, still)
+
+
+def test_another_portrait_is_shown_without_a_break(studio, shot):
+    """The picture changes, and stays live."""
+    studio.choose("ada")
+    studio.start().go_on()
+    before = snapshot(studio.page)
+    studio.choose("bruno")
+    wait_for_change(studio, before)
+    studio.go_on()
+    shot(studio.page, "switched")
+    assert likeness(watch(studio.page)).step > 3.0
+
+
+def test_panic_shows_a_card_and_ends(studio, shot):
+    """At once, and the portrait comes back when it is over."""
+    studio.start().go_on()
+    before = snapshot(studio.page)
+    studio.press("panic")
+    wait_for_change(studio, before)
+    shot(studio.page, "panic")
+    studio.press("panic")
+    wait_for_return(studio, before)
+
+
+def test_a_recording_is_a_film(studio, tmp_path, shot):
+    """The browser records what it shows, and gives it as a file."""
+    studio.start().go_on()
+    with studio.page.expect_download() as download:
+        studio.press("record")
+        studio.page.wait_for_timeout(2000)
+        shot(studio.page, "recording")
+        studio.press("record|stop recording")
+    path = tmp_path / download.value.suggested_filename
+    download.value.save_as(path)
+    begin = path.read_bytes()[:4]
+    assert begin == b"\x1aE\xdf\xa3" or path.suffix == ".mp4"
+    assert path.stat().st_size > 10_000
+
+
+def test_the_clean_view_shows_the_portrait_alone(studio, shot):
+    """For OBS: no control, no background of its own, the same portrait."""
+    studio.start().go_on()
+    with studio.page.expect_popup() as popup:
+        studio.press("clean|pop out")
+    view = popup.value
+    wait_for(
+        view,
+        "(() => {const v = document.querySelector('video');"
+        " return v && v.videoWidth > 0 && v.currentTime > 0.5})()",
+    )
+    shot(view, "clean")
+    assert difference(snapshot(view, "video"), snapshot(studio.page)) < DIFFERENT
+    assert view.get_by_role("button").count() == 0
+    colours = (
+        "[document.documentElement, document.body].map(e => getComputedStyle(e).backgroundColor)"
+    )
+    assert set(view.evaluate(colours)) == {"rgba(0, 0, 0, 0)"}
+
+
+def test_two_at_once_have_their_own_portraits(browser, server):
+    """Neither sees anything of the other."""
+    pages = [new_page(browser) for _ in range(2)]
+    for page, portrait in zip(pages, ("ada", "mei"), strict=True):
+        studio = Studio(page, server.url).open()
+        studio.choose(portrait)
+        studio.start().go_on()
+    assert difference(*(snapshot(page) for page in pages)) > DIFFERENT
+    for page in pages:
+        page.context.close()
+
+
+def wait_for_change(studio, before):
+    """Until the picture is another one."""
+    for _ in range(300):
+        if difference(snapshot(studio.page), before) > DIFFERENT:
+            return
+        studio.page.wait_for_timeout(100)
+    pytest.fail("the picture does not change")
+
+
+def wait_for_return(studio, before):
+    """Until the picture is again what it was."""
+    for _ in range(300):
+        if difference(snapshot(studio.page), before) < DIFFERENT:
+            return
+        studio.page.wait_for_timeout(100)
+    pytest.fail("the picture does not come back")

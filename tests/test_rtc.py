@@ -1,0 +1,282 @@
+import asyncio
+import hashlib
+import inspect
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import aioice
+import aiortc
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, rtcrtpreceiver
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket, unpack_header_extensions
+
+from streamer.web import rtc
+from streamer.web.jitter import MarkedBuffer
+from tests.calls import Film, Page, call, run_leaving_nothing, until
+
+KNOWN = {
+    "JitterBuffer": JitterBuffer,
+    "HeaderExtensionsMap": HeaderExtensionsMap,
+    "decoder_worker": rtcrtpreceiver.decoder_worker,
+    "RemoteStreamTrack": rtcrtpreceiver.RemoteStreamTrack,
+    "receiver": rtcrtpreceiver.RTCRtpReceiver,
+    "sender": aiortc.RTCRtpSender,
+    "H264Encoder": aiortc.codecs.h264.H264Encoder,
+    "Vp8Encoder": aiortc.codecs.vpx.Vp8Encoder,
+    "gather": aioice.Connection.gather_candidates,
+    "component": aioice.Connection.get_component_candidates,
+    "connect": vars(RTCPeerConnection)["_RTCPeerConnection__connect"],
+}
+SUMS = {
+    "JitterBuffer": "17030fbb0982",
+    "HeaderExtensionsMap": "b2094056d6bc",
+    "decoder_worker": "d500d4e567d6",
+    "RemoteStreamTrack": "a69be688b066",
+    "receiver": "9a485e6f515f",
+    "sender": "57274ec81025",
+    "H264Encoder": "bfff7b511a13",
+    "Vp8Encoder": "6cf4262a7b1d",
+    "gather": "d33db28d4d1e",
+    "component": "118597a9fcb7",
+    "connect": "9199a73a7cde",
+}
+"""Of the source of each, in aiortc 1.16.0 and the aioice beside it."""
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_what_is_adapted_upstream_is_still_what_it_was(name):
+    """If this fails, aiortc or aioice changed: read the change, test the calls, renew the sum."""
+    source = inspect.getsource(KNOWN[name])
+    assert hashlib.sha256(source.encode()).hexdigest()[:12] == SUMS[name]
+
+
+def test_an_unknown_version_is_left_as_it_is_with_a_warning(caplog):
+    """Calls work on, only slower."""
+    changes = []
+    assert not rtc.adapt("early release", lambda: changes.append(1), version="1.17.0")
+    assert not changes
+    assert "aiortc 1.17.0: no early release" in caplog.text
+    assert caplog.records[0].levelno == logging.WARNING
+
+
+def test_an_attribute_that_went_is_a_warning_and_no_crash(caplog):
+    """The library may change within its version too."""
+
+    async def main():
+        pc = RTCPeerConnection(RTCConfiguration([]))
+        receiver = pc.addTransceiver("video").receiver
+        del receiver._RTCRtpReceiver__jitter_buffer
+        assert not rtc.release_at_marker(receiver, lambda: None)
+        await pc.close()
+
+    asyncio.run(main())
+    assert "RTCRtpReceiver has no _RTCRtpReceiver__jitter_buffer" in caplog.text
+
+
+@pytest.mark.parametrize("broken", ["release_at_marker", "take_frames", "encode_with"])
+def test_a_call_works_without_an_adaptation(monkeypatch, broken):
+    """Stock behaviour takes its place."""
+    monkeypatch.setattr(rtc, broken, lambda *_: False)
+
+    async def main():
+        async with call(Film()) as (page, peer):
+            await _echoed(page, peer)
+
+    run_leaving_nothing(main)
+
+
+async def _echoed(page, peer):
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1) as pool:
+        while not page.frames:
+            image = await loop.run_in_executor(pool, peer.camera.read)
+            if image is not None:
+                peer.sink.send(image)
+
+
+def packet(number, timestamp, *, marker=0):
+    made = RtpPacket(sequence_number=number % 65536, timestamp=timestamp, marker=marker)
+    made._data = bytes([number % 256])
+    return made
+
+
+def test_a_frame_goes_on_at_its_marker():
+    """Not when the next one begins."""
+    buffer = MarkedBuffer(64, lambda: None)
+    assert buffer.add(packet(1, 0))[1] is None
+    assert buffer.add(packet(2, 0, marker=1))[1].data == b"\x01\x02"
+    assert buffer.add(packet(3, 3000, marker=1))[1].data == b"\x03"
+
+
+def test_the_stock_buffer_holds_the_frame_back():
+    """What the adaptation is for; when this fails, it can go."""
+    buffer = JitterBuffer(64, is_video=True)
+    buffer.add(packet(1, 0))
+    assert buffer.add(packet(2, 0, marker=1))[1] is None
+    assert buffer.add(packet(3, 3000))[1].data == b"\x01\x02"
+
+
+def test_packets_in_the_wrong_order_make_the_same_frames():
+    """As networks deliver them."""
+    buffer = MarkedBuffer(64, lambda: None)
+    buffer.add(packet(65534, 0, marker=1))
+    assert buffer.add(packet(65537, 3000, marker=1))[1] is None
+    assert buffer.add(packet(65535, 3000))[1] is None
+    assert buffer.add(packet(65536, 3000))[1].data == bytes([255, 0, 1])
+
+
+def test_frames_without_markers_still_come():
+    """When the next one begins."""
+    buffer = MarkedBuffer(64, lambda: None)
+    buffer.add(packet(1, 0))
+    assert buffer.add(packet(2, 3000))[1].data == b"\x01"
+
+
+def test_frames_that_waited_behind_a_lost_packet_all_come():
+    """One is released for each packet that comes, so none stays behind for long."""
+    buffer = MarkedBuffer(64, lambda: None)
+    buffer.add(packet(1, 0, marker=1))
+    buffer.add(packet(3, 6000, marker=1))
+    assert buffer.add(packet(2, 3000, marker=1))[1].data == b"\x02"
+    assert buffer.add(packet(4, 9000, marker=1))[1].data == b"\x03"
+
+
+def test_a_packet_that_stays_lost_is_given_up_after_300_ms():
+    """Stock waits for 512 more packets. A keyframe is asked for."""
+    gaps = []
+    buffer = MarkedBuffer(512, lambda: gaps.append(1))
+    buffer.add(packet(1, 0, marker=1))
+    answers = [buffer.add(packet(3 + n, 6000 + 3000 * n, marker=1)) for n in range(12)]
+    assert [wants for wants, _ in answers].index(True) == 9
+    assert answers[9][1].data == bytes([12])
+    assert len(gaps) == 1
+    assert answers[10] == (False, answers[10][1])
+    assert answers[10][1].data == bytes([13])
+
+
+@pytest.mark.parametrize(("number", "level"), [(5, None), (5, (False, 3)), (14, None), (200, None)])
+def test_the_playout_delay_is_in_every_packet(number, level):
+    """Beside the other extensions, in both lengths of header."""
+    made = rtc._PlayoutMap()
+    parameters = RTCRtpParameters(
+        headerExtensions=[
+            RTCRtpHeaderExtensionParameters(id=1, uri="urn:ietf:params:rtp-hdrext:sdes:mid"),
+            RTCRtpHeaderExtensionParameters(
+                id=2, uri="urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+            ),
+            RTCRtpHeaderExtensionParameters(id=number, uri=rtc.PLAYOUT_DELAY),
+        ]
+    )
+    made.configure(parameters)
+    for mid in ("0", "a-long-name-that-needs-two-bytes"):
+        profile, packed = made.set(HeaderExtensions(mid=mid, audio_level=level))
+        read = dict(unpack_header_extensions(profile, packed))
+        if number <= 14 or profile == 0x1000:
+            assert read.get(number) == bytes(3)
+        assert read.get(1, mid.encode()) == mid.encode()
+        assert len(packed) % 4 == 0
+
+
+def test_without_agreement_no_extension_is_sent():
+    """A peer that does not offer it is not sent it."""
+    profile, packed = rtc._PlayoutMap().set(HeaderExtensions())
+    assert (profile, packed) == (0, b"")
+
+
+def test_the_uplink_hint_is_on_every_video_codec_and_nowhere_else():
+    """Retransmission and sound are left as they are."""
+    lines = [
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+        "a=rtpmap:111 opus/48000/2",
+        "a=fmtp:111 minptime=10",
+        "a=rtpmap:96 VP8/90000",
+        "a=rtpmap:97 rtx/90000",
+        "a=fmtp:97 apt=96",
+        "a=rtpmap:98 H264/90000",
+        "a=fmtp:98 profile-level-id=42e01f;packetization-mode=1",
+    ]
+    hinted = rtc.hasten_uplink("\r\n".join(lines) + "\r\n", 2500).splitlines()
+    hint = "x-google-start-bitrate=2500;x-google-min-bitrate=500;x-google-max-bitrate=5000"
+    assert hinted[:4] == lines[:4]
+    assert hinted[4] == f"a=fmtp:96 {hint}"
+    assert hinted[5:8] == lines[4:7]
+    assert hinted[8] == f"{lines[7]};{hint}"
+
+
+def test_two_ends_find_each_other_over_127_0_0_1_alone(monkeypatch):
+    """A machine without any network."""
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda **_: [])
+
+    async def main():
+        async with call(Film()) as (page, peer):
+            await until(lambda: peer.camera.fps, "a frame came")
+            assert "127.0.0.1" in page.pc.localDescription.sdp
+
+    run_leaving_nothing(main)
+
+
+def test_a_keyframe_that_is_asked_for_comes():
+    """By the peer, of the page."""
+    asked = []
+
+    async def main():
+        async with call(Film()) as (page, peer):
+            sender = page.pc.getSenders()[0]
+            sender._send_keyframe = lambda: asked.append(1)
+            await until(lambda: peer.camera.fps, "a frame came")
+            await peer.request_keyframe()
+            await until(lambda: asked, "asked")
+
+    run_leaving_nothing(main)
+
+
+def test_a_page_gets_its_keyframe():
+    """Both ways of asking lead to the encoder that is ours."""
+    forced = []
+
+    async def main():
+        async with call(Film()) as (page, peer):
+            await _echoed(page, peer)
+            sender = peer._pc.getSenders()[0]
+            encoder = rtc.get_private(sender, "_RTCRtpSender__encoder")
+            encode = encoder.encode
+            encoder.encode = lambda frame, force: forced.append(force) or encode(frame, force)
+            await rtc.ask_keyframe(page.pc.getReceivers()[0])
+            count = len(page.frames)
+            page.frames.clear()
+            while True not in forced:
+                await _echoed(page, peer)
+                page.frames.clear()
+            assert count
+
+    run_leaving_nothing(main)
+
+
+def test_the_page_is_offered_playout_delay_when_it_offers_it(monkeypatch):
+    """And the packets then carry it."""
+    extension = RTCRtpHeaderExtensionParameters(id=9, uri=rtc.PLAYOUT_DELAY)
+    monkeypatch.setitem(
+        aiortc.codecs.HEADER_EXTENSIONS,
+        "video",
+        [*aiortc.codecs.HEADER_EXTENSIONS["video"], extension],
+    )
+
+    async def main():
+        async with call(Film()) as (page, peer):
+            assert f"a=extmap:9 {rtc.PLAYOUT_DELAY}" in page.pc.remoteDescription.sdp
+            await _echoed(page, peer)
+
+    run_leaving_nothing(main)
+
+
+def test_a_page_alone_leaves_nothing():
+    """The helper of these tests does not leak by itself."""
+
+    async def main():
+        page = Page()
+        await page.offer()
+        await page.close()
+
+    run_leaving_nothing(main)
