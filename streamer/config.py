@@ -1,8 +1,6 @@
 """Every setting, its default and its bounds, once. Parsed once into frozen values."""
 
-import reprlib
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
@@ -15,19 +13,12 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from streamer.clock import MS, Budget
 from streamer.errors import ConfigError
+from streamer.misfit import first_problem
 from streamer.yamltext import as_text, parse
 
-_NAMED = ("camera.device", "sink.device", "record.microphone", "record.speaker")
-"""Keys that hold a device's name or number."""
-_SHAPES = {
-    "portraits": "must be a list, as in [me.jpg, mona.portrait]",
-    "model_type": "must be a section with keys of its own",
-}
-"""What a key, or else a kind of error, asks for."""
 _LARGEST = 64 * 1024
 """Bytes a settings file may have."""
 
@@ -227,16 +218,6 @@ def as_yaml(config: Config) -> str:
     return as_text(config.model_dump(mode="json"))
 
 
-def keys(section: type[BaseModel] = Config) -> Iterator[str]:
-    """Every key there is, dotted, in order."""
-    for name, field in section.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from (f"{name}.{key}" for key in keys(kind))
-        else:
-            yield name
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
@@ -277,52 +258,11 @@ def _checked(data: dict[str, Any], source: str, overridden: Sequence[str]) -> Co
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = _key(first["loc"])
+        key, problem = first_problem(error, Config)
         where = "--set" if any(_overlap(key, other) for other in overridden) else source
-        raise ConfigError(": ".join(filter(None, (where, key, _problem(key, first))))) from None
-
-
-def _key(place: tuple[int | str, ...]) -> str:
-    """The dotted key of an error's place, without the member of a union that pydantic tried."""
-    words = [part for part in place if isinstance(part, str)]
-    dotted = ".".join(words)
-    shorter = dotted.rpartition(".")[0]
-    return shorter if dotted not in keys() and shorter in keys() else dotted
+        raise ConfigError(": ".join(filter(None, (where, key, problem)))) from None
 
 
 def _overlap(key: str, other: str) -> bool:
     """Whether one is the other or a section of it."""
     return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
-
-
-def _problem(key: str, error: ErrorDetails) -> str:
-    kind = error["type"]
-    match kind:
-        case "extra_forbidden":
-            return f"no such key; {_advice(key)}"
-        case "invalid_key":
-            return f"keys are words, not {error['input']!r}"
-        case "model_type" | "missing" | "tuple_type" | "too_long":
-            return _SHAPES.get(key) or _SHAPES.get(kind, "must be two figures, as in [20, 30]")
-        case "value_error":
-            return error["msg"].removeprefix("Value error, ")
-        case _:
-            text = error["msg"].replace("Input should be", "must be")
-            if key in _NAMED and kind in ("string_type", "int_type", "bool_type"):
-                text = "must be a name or a number"
-            return f"{text}, not {reprlib.repr(error['input'])}"
-
-
-def _advice(key: str) -> str:
-    """What was meant by an unknown key: the nearest beside it, or its namesake elsewhere."""
-    section, dot, name = key.rpartition(".")
-    model: Any = Config
-    for part in section.split(".") if section else ():
-        model = model.model_fields[part].annotation
-    beside = list(model.model_fields)
-    if near := get_close_matches(name, beside, 1):
-        return f"did you mean {section}{dot}{near[0]}?"
-    if elsewhere := [known for known in keys() if known.rpartition(".")[2] == name]:
-        return f"did you mean {elsewhere[0]}?"
-    return f"{section or 'the top level'} has {', '.join(beside)}"
