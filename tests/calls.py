@@ -69,8 +69,7 @@ class Page:
         await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     async def close(self) -> None:
-        await rtc.end_connecting(self.pc)
-        await self.pc.close()
+        await rtc.close(self.pc)
         for reader in self._readers:  # a track that never began does not end either
             reader.cancel()
         await asyncio.gather(*self._readers, return_exceptions=True)

@@ -45,7 +45,7 @@ def film(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    options = ["--set", f"web.token={TOKEN}", "--set", "latency.budget_ms=10000"]
+    options = ["--token", TOKEN, "--set", "latency.budget_ms=10000"]
     with Server(tmp_path_factory.mktemp("home"), *options) as serving:
         yield serving
 
@@ -86,7 +86,8 @@ def test_gstreamer_sends_a_face_and_plays_the_portrait(gstreamer, server, film, 
     with sending(server, film, codec) as sender:
         played = playing(server, 60, codec)
     assert played.get("error") is None
-    assert (played["status"], played["frames"], played["deleted"]) == (201, 60, 200)
+    assert (played["status"], played["deleted"]) == (201, 200)
+    assert played["frames"] >= 60
     assert played["size"] == [512, 512]
     assert played["change"] > 0.5
     assert (sender["status"], sender["deleted"]) == (201, 200)
@@ -102,7 +103,7 @@ def test_two_play_what_one_sends(gstreamer, server, film):
             for _ in range(2)
         ]
         told = [json.loads(player.communicate(timeout=PATIENCE_S)[0]) for player in players]
-    assert [one["frames"] for one in told] == [45, 45]
+    assert min(one["frames"] for one in told) >= 45
 
 
 def test_a_whip_client_that_others_wrote(gstreamer, server):
@@ -130,7 +131,7 @@ def test_a_whip_client_that_others_wrote(gstreamer, server):
                 break
         else:
             pytest.fail("".join(lines))
-        assert playing(server, 30, "VP8")["frames"] == 30
+        assert playing(server, 30, "VP8")["frames"] >= 30
     finally:
         child.terminate()
         child.communicate()

@@ -271,6 +271,22 @@ def test_the_page_is_offered_playout_delay_when_it_offers_it(monkeypatch):
     run_leaving_nothing(main)
 
 
+def test_a_connection_that_cannot_be_closed_is_closed_part_by_part(monkeypatch):
+    """As aiortc leaves them after some offers."""
+
+    async def fail(_):
+        raise AttributeError("half made")
+
+    async def main():
+        page = Page()
+        page.pc.addTrack(Film())
+        await page.offer()
+        monkeypatch.setattr(RTCPeerConnection, "close", fail)
+        await rtc.close(page.pc)
+
+    run_leaving_nothing(main)
+
+
 def test_a_page_alone_leaves_nothing():
     """The helper of these tests does not leak by itself."""
 

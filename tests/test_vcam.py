@@ -33,10 +33,25 @@ def test_pictures_are_compared_with_their_originals():
     sent = pictures(4)
     torn = sent[0].copy()
     torn[256:] = sent[1][256:]
-    result = compare([sent[3], sent[0], sent[3] - np.uint8(0), card(), torn], sent)
-    assert (result.count, result.distinct, result.torn) == (5, 3, 1)
+    result = compare([sent[3], sent[0], sent[3], card(), torn], sent, 4)
+    assert (result.count, result.distinct, result.torn, result.overtaken) == (5, 3, 1, 0)
     assert result.difference == 0
-    assert compare([sent[2] // 2], sent).torn + compare([sent[2] // 2], sent).difference > 3
+    assert compare([np.clip(sent[2], 40, 215)], sent, 4).difference > 3
+
+
+def test_a_late_reader_is_told_from_a_torn_picture():
+    """The driver writes over what it reads: one round of its buffers later, to either side."""
+    sent = pictures(12)
+
+    def mixed(upper: int, lower: int) -> np.ndarray:
+        image = sent[upper].copy()
+        image[256:] = sent[lower][256:]
+        return image
+
+    late = compare([mixed(0, 4), mixed(6, 2), mixed(10, 2)], sent, 4)
+    assert (late.overtaken, late.torn, late.distinct) == (3, 0, 0)
+    torn = compare([mixed(0, 1), mixed(0, 3), mixed(0, 5)], sent, 4)
+    assert (torn.overtaken, torn.torn) == (0, 3)
 
 
 def test_a_failed_check_is_a_row_and_hides_no_other(tmp_path, capsys):

@@ -82,7 +82,6 @@ def _subjects(options: argparse.Namespace) -> list[tuple[str, Subject]]:
 
 def _row(name: str, subject: Subject, clip: Path, seconds: float) -> dict[str, Any]:
     taken = measure(subject, clip, seconds)
-    import pickle; pickle.dump(taken, open("/tmp/w/w1_%s.pkl"%name.replace(" ","_"),"wb"))
     found: Figures | None = figures(taken["samples"], taken["begin"], taken["end"])
     row: dict[str, Any] = {"row": name, "server_cpu": taken["server_cpu"]}
     return row | (asdict(found) if found else {"steps": 0})
@@ -101,7 +100,8 @@ def _print(row: dict[str, Any], *, first: bool) -> None:
         f"{row['row']:22} {row['p50_ms']:6.1f} {row['p95_ms']:6.1f}     "
         f"{row['drift_ms_per_min']:7.1f}         {row['fps']:5.1f}  "
         f"{row['answered']:2}/{row['steps']:2}  {row['contrast']:8.1f}  "
-        f"{row['kbps_in']:6.0f}/{row['kbps_out']:<6.0f} {row['keyframes']:4}  {row['server_cpu']:4}",
+        f"{row['kbps_in']:6.0f}/{row['kbps_out']:<6.0f} {row['keyframes']:4}"
+        f"  {row['server_cpu']:4}",
         flush=True,
     )
 
@@ -109,14 +109,16 @@ def _print(row: dict[str, Any], *, first: bool) -> None:
 def _verdict(rows: list[dict[str, Any]]) -> int:
     """1 when an avatar at full speed is slower than the stock echo of its codec."""
     stock = {row["row"].split()[1]: row for row in rows if row["row"].startswith("stock")}
-    slower = 0
+    slower = False
     for row in rows:
         beside = stock.get(row["row"].split()[1])
         if not row["row"].startswith("avatar") or "+" in row["row"] or beside is None:
             continue
-        worse = [key for key in ("p50_ms", "p95_ms") if row.get(key, 1e9) > beside.get(key, 1e9)]
-        print(f"{row['row']}: {'slower than' if worse else 'no slower than'} {beside['row']}")
-        slower |= bool(worse)
+        figures_of = ("p50_ms", "p95_ms")
+        worse = any(row.get(key, 1e9) > beside.get(key, 1e9) for key in figures_of)
+        verdict = "slower" if worse else "no slower"
+        print(f"{row['row']}: {verdict} than {beside['row']}")
+        slower |= worse
     return int(slower)
 
 

@@ -153,7 +153,7 @@ def _tell(server: "Server", catalogue: "Catalogue", console: "Console") -> None:
     if server.access.token:
         console.print("\nVisitors need this link; whoever has it gets in:")
         for link in server.links:
-            console.print(link, style="bold", soft_wrap=True, markup=False)
+            console.print(link, style="bold", soft_wrap=True, markup=False, emoji=False)
         if console.is_terminal:
             _draw_code(server.links[0])
     if not server.access.loopback and server.tls is None:
@@ -166,7 +166,8 @@ def _tell(server: "Server", catalogue: "Catalogue", console: "Console") -> None:
         console.print(
             "\nBrowsers warn of this certificate once. It is the right one if its SHA-256 is"
         )
-        console.print(server.tls.fingerprint, soft_wrap=True)
+        # as it is: rich would make a picture of ":AB:"
+        console.print(server.tls.fingerprint, soft_wrap=True, markup=False, emoji=False)
     if web.turn is None and not server.access.loopback:
         console.print("\nVisitors behind other routers need a TURN server: --turn", style="dim")
 

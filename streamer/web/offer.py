@@ -8,6 +8,7 @@ _LONGEST = 128 * 1024
 """Characters an offer may have; browsers write 5 to 20 thousand."""
 _MOST_MEDIA = 8
 _MOST_CANDIDATES = 64
+_KINDS = ("audio", "video", "application")
 VIDEO_CODECS = ("H264", "VP8")
 """Those that aiortc decodes and encodes, the quicker first."""
 
@@ -53,17 +54,22 @@ def _problem(media: list[MediaDescription]) -> str:
         return f"the offer has {len(media)} media sections; at most {_MOST_MEDIA} are answered"
     if sum(len(section.ice_candidates) for section in media) > _MOST_CANDIDATES:
         return f"the offer has more than {_MOST_CANDIDATES} candidates"
-    for section in media:
-        if section.dtls is None or not section.dtls.fingerprints:
-            return "the offer has no DTLS fingerprint; it must come from an RTCPeerConnection"
-        if section.kind == "video" and not offered_codecs(section):
-            names = " or ".join(VIDEO_CODECS)
-            return f"the offer has no video codec that is known here; allow {names}"
+    return next((problem for section in media if (problem := _problem_of(section))), "")
+
+
+def _problem_of(section: MediaDescription) -> str:
+    if section.kind not in _KINDS:
+        return f"the offer has a media section of an unknown kind, {section.kind[:20]!r}"
+    if section.dtls is None or not section.dtls.fingerprints:
+        return "the offer has no DTLS fingerprint; it must come from an RTCPeerConnection"
+    if section.kind == "video" and not offered_codecs(section):
+        names = " or ".join(VIDEO_CODECS)
+        return f"the offer has no video codec that is known here; allow {names}"
     return ""
 
 
 def _ungrouped(offer: SessionDescription) -> str:
-    """aiortc takes the names of sections and the BUNDLE for granted, and fails later without."""
+    """What aiortc takes for granted, and without which it fails half way."""
     names = [section.rtp.muxId for section in offer.media]
     bundles = [group.items for group in offer.group if group.semantic == "BUNDLE"]
     if len(set(names)) < len(names) or any(set(bundle) - set(names) for bundle in bundles):

@@ -195,8 +195,7 @@ class Peer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             async with asyncio.timeout(_CLOSE_S):
-                await rtc.end_connecting(self._pc)
-                await self._pc.close()
+                await rtc.close(self._pc)
         except TimeoutError:
             LOG.warning("a call did not end within %d s", _CLOSE_S)
         self.audio.stop()

@@ -252,15 +252,23 @@ def offer_loopback(pc: RTCPeerConnection, *, always: bool = False) -> bool:
     return adapt("way through this machine alone", change)
 
 
-async def end_connecting(pc: RTCPeerConnection) -> None:
-    """Before a connection is closed: end the tasks that build it up.
+async def close(pc: RTCPeerConnection) -> None:
+    """Close a connection wholly, in whatever state it is.
 
-    Upstream: they belong to nobody. One that is closed meanwhile goes on, and starts to send.
+    Upstream: the tasks that build it up belong to nobody, so that one that is closed meanwhile goes
+    on and starts to send; and where an offer left it half made, closing fails half way.
     """
     tasks = [task for task in asyncio.all_tasks() if _connects(task, pc)]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    try:
+        await pc.close()
+    except (AttributeError, TypeError, AssertionError) as error:
+        LOG.debug("a call that was half made is closed part by part: %s", error)
+        for part in ("dtls", "ice"):
+            transports = vars(pc).get(f"_RTCPeerConnection__{part}Transports", set[Any]())
+            await asyncio.gather(*(t.stop() for t in transports), return_exceptions=True)
 
 
 def _connects(task: "asyncio.Task[Any]", pc: RTCPeerConnection) -> bool:

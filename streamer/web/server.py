@@ -5,7 +5,6 @@ what to do and nothing of the inside.
 """
 
 import errno
-import logging
 import socket
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -13,20 +12,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from streamer import places
 from streamer.clock import Clock, monotonic_ns
 from streamer.config import Config
 from streamer.errors import ConfigError
-from streamer.web.access import HEADERS, Access, Asked, Entry
-from streamer.web.answers import Answers
+from streamer.web.access import Access, Entry
+from streamer.web.answers import KEY, Answers
 from streamer.web.document import OPERATIONS, Operation
 from streamer.web.door import Doors, DoorSite
-from streamer.web.models import LONGEST_SDP, Problem, as_json
+from streamer.web.guard import asked_of, guard, runner_of
+from streamer.web.models import LONGEST_SDP
 from streamer.web.page import read_page
 from streamer.web.parts import Parts
 from streamer.web.portrait_answers import PortraitAnswers
@@ -42,11 +40,7 @@ from streamer.web.uploads import Uploads
 from streamer.web.visitors import COOKIE, Visitors
 from streamer.web.whip import add_whip
 
-_PATIENCE_S = 0.5
-"""What requests under way get when the server ends."""
-_KEEP_ALIVE_S = 30.0
 _THREADS = 2
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +114,11 @@ def kept_folder() -> Path:
 async def _listening(parts: Parts, config: WebConfig, tls: Tls | None) -> AsyncGenerator[int]:
     """The open port."""
     doors = Doors()
-    app = web.Application(middlewares=[_guard(parts, doors)], client_max_size=2 * LONGEST_SDP)
-    _add_routes(app, parts)
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        logger=_deaf(),
-        auto_decompress=False,
-        keepalive_timeout=_KEEP_ALIVE_S,
-        shutdown_timeout=_PATIENCE_S,
-        lingering_time=_PATIENCE_S,
+    app = web.Application(
+        middlewares=[guard(_checking(parts), doors)], client_max_size=2 * LONGEST_SDP
     )
+    _add_routes(app, parts)
+    runner = runner_of(app)
     await runner.setup()
     try:
         context = None if tls is None else tls.context
@@ -153,42 +141,31 @@ def _add_routes(app: web.Application, parts: Parts) -> None:
     add_whip(app, parts.sessions, parts.visitors, parts.ice_servers)
 
 
-def _guard(parts: Parts, doors: Doors) -> Any:  # noqa: ANN401  (aiohttp's own type is private)
-    """What stands before every request, and makes of every failure an answer in JSON."""
+def _checking(parts: Parts) -> Callable[[web.Request], None]:
+    """What decides whether a request may be answered; it raises Refusal."""
     operations = {operation.name: operation for operation in OPERATIONS}
 
-    @web.middleware
-    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        doors.asked(request.transport)
-        try:
-            _check(request, parts, operations)
-            answer = await handler(request)
-        except Refusal as refusal:
-            answer = _problem(refusal.status, refusal.code, refusal.message, refusal.after_s)
-        except web.HTTPException as error:
-            answer = _of_library(request, error)
-        except ConnectionError:  # it hung up meanwhile: nobody reads this
-            answer = _problem(400, "gone", "the connection was closed")
-        except Exception as error:  # noqa: BLE001  (the outermost frame: the server goes on)
-            _log.warning("%s %s failed: %r", request.method, request.path, error)
-            answer = _problem(500, "failed", "this failed on the server; its log says why")
-        answer.headers.update(HEADERS)
-        answer.headers.setdefault("Cache-Control", "no-store")
-        return answer
-
-    return guarded
-
-
-def _check(request: web.Request, parts: Parts, operations: dict[str, Operation]) -> None:
-    """Refusal when the request may not be answered."""
-    entry = _entry(request, operations)
-    asked = _asked(request)
-    if entry == "seen":
-        parts.access.check(asked, "seen")
-        if parts.visitors.find(request.cookies.get(COOKIE)) is None:
+    def check(request: web.Request) -> None:
+        entry, asked = _entry(request, operations), asked_of(request)
+        if entry == "token" and _has_key(request, parts.sessions):
+            entry = "key"
+        parts.access.check(asked, entry)
+        if entry == "seen" and parts.visitors.find(request.cookies.get(COOKIE)) is None:
             parts.access.check_token(asked)
-        return
-    parts.access.check(asked, entry)
+
+    return check
+
+
+def _has_key(request: web.Request, sessions: Sessions) -> bool:
+    """Whether somebody wants to play a session whose key they have: they need no token."""
+    if request.path != "/whep" or "session" not in request.query:
+        return False
+    key = request.headers.get(KEY) or request.query.get("key") or asked_of(request).token
+    try:
+        sessions.find(request.query["session"], key)
+    except Refusal:
+        return False
+    return True
 
 
 def _entry(request: web.Request, operations: dict[str, Operation]) -> Entry:
@@ -199,45 +176,6 @@ def _entry(request: web.Request, operations: dict[str, Operation]) -> Entry:
     if operation is not None:
         return operation.entry
     return "open" if request.method == "OPTIONS" else "token"
-
-
-def _asked(request: web.Request) -> Asked:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return Asked(
-        address=request.remote or "",
-        method=request.method,
-        host=request.headers.get("Host", ""),
-        origin=request.headers.get("Origin"),
-        site=request.headers.get("Sec-Fetch-Site"),
-        mode=request.headers.get("Sec-Fetch-Mode"),
-        token=token.strip() if scheme.lower() == "bearer" else "",
-    )
-
-
-def _of_library(request: web.Request, error: web.HTTPException) -> web.Response:
-    match error:
-        case web.HTTPMethodNotAllowed():
-            allowed = ", ".join(sorted(error.allowed_methods))
-            answer = _problem(405, "method", f"{allowed} can be used here")
-            answer.headers["Allow"] = allowed
-            return answer
-        case web.HTTPNotFound():
-            return _problem(404, "path", "there is no such thing; GET /openapi.json tells what is")
-        case web.HTTPRequestEntityTooLarge():
-            return _problem(413, "size", "the request is too large")
-        case _:
-            _log.info("%s %s: %s", request.method, request.path, error.reason)
-            return _problem(error.status, "request", "the request cannot be answered")
-
-
-def _problem(status: int, code: str, message: str, after_s: int = 0) -> web.Response:
-    body = as_json(Problem(error=code, message=message))
-    answer = web.Response(body=body, status=status, content_type="application/json")
-    if after_s:
-        answer.headers["Retry-After"] = str(after_s)
-    if status == 401:
-        answer.headers["WWW-Authenticate"] = "Bearer"
-    return answer
 
 
 def _no_place(config: WebConfig, error: OSError) -> ConfigError:
@@ -274,10 +212,3 @@ def _version() -> str:
         return version("vivant")
     except PackageNotFoundError:
         return "unknown"
-
-
-def _deaf() -> logging.Logger:
-    """For the library, which would log each request that is no HTTP. Its sender is told anyway."""
-    logger = logging.getLogger(f"{__name__}.http")
-    logger.setLevel(logging.CRITICAL + 1)
-    return logger

@@ -92,7 +92,9 @@ class Session:
         bitrate = 0.0 if stats is None else round(stats.bitrate_kbps)
         if self.live is None:
             return SessionStatus(
-                state="opening", camera=self.peer.camera.state, sessions_open=sessions_open
+                state="ending" if self.reason else "opening",
+                camera=self.peer.camera.state,
+                sessions_open=sessions_open,
             )
         status = self.live.status()
         age = status.recent.age_ms

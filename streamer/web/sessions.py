@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from streamer.app import Live
@@ -23,6 +24,7 @@ from streamer.tasks import beside
 from streamer.web.access import same
 from streamer.web.admission import DRAINING, Admission
 from streamer.web.beginning import Beginning
+from streamer.web.memory import give_back
 from streamer.web.peer import Peer, PeerError
 from streamer.web.portraits import Catalogue
 from streamer.web.refusal import Refusal
@@ -215,8 +217,12 @@ class Sessions:
             _log.warning("session %s failed: %r", session.id[:6], error)
         finally:
             session.end("stopped")
-            await _closed(session)
-            self._forget(session)
+            try:
+                await _closed(session)
+                session.live = None
+                await self._threads.call(partial(give_back, idle=len(self._sessions) == 1))
+            finally:
+                self._forget(session)
 
     async def _report(self, session: Session) -> None:
         """Tell the page how it goes; see whether video still comes."""

@@ -50,20 +50,9 @@ class Studio:
 
     def choose(self, portrait: str) -> None:
         """Take another portrait from the gallery."""
-        self.named(portrait, "radio", "button", "option").click(force=True)
-
-    def press(self, words: str) -> None:
-        """Press a button, or tick a box, of that name."""
-        self.named(words, "button", "switch", "checkbox").click(force=True)
-
-    def named(self, words: str, *roles: str) -> Any:
-        """The first control of one of these roles whose name has these words."""
-        name = re.compile(words, re.IGNORECASE)
-        found = [self.page.get_by_role(role, name=name) for role in roles]
-        for one in found:
-            if one.count():
-                return one.first
-        return found[0].first
+        title = re.compile(portrait, re.IGNORECASE)
+        self.page.locator("#gallery label").filter(has_text=title).first.click()
+        assert self.page.get_by_role("radio", name=title).first.is_checked()
 
     def told(self, words: str) -> None:
         """Wait until the page says this, where a person sees it."""

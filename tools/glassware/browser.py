@@ -18,13 +18,23 @@ import psutil
 from tools.glassware.server import Subject
 
 CHROMIUM = "/usr/bin/chromium"
-_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync --disable-default-apps --mute-audio"
-    " --disable-background-timer-throttling --disable-renderer-backgrounding"
-    " --disable-backgrounding-occluded-windows --autoplay-policy=no-user-gesture-required"
-    " --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
-).split()
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+    "--mute-audio",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
 _WARM_S = 6.0
 _READY_S = 30.0
 
@@ -59,8 +69,15 @@ def measure(subject: Subject, clip: Path, seconds: float) -> dict[str, Any]:
 @contextmanager
 def _served(subject: Subject) -> Generator[tuple["subprocess.Popen[bytes]", int]]:
     port = _free_port()
-    command = [sys.executable, "-m", "tools.glass", "--serve", json.dumps(asdict(subject)), str(port)]
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[2])  # noqa: S603
+    command = [
+        sys.executable,
+        "-m",
+        "tools.glass",
+        "--serve",
+        json.dumps(asdict(subject)),
+        str(port),
+    ]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
     try:
         _await_port(port, process)
         yield process, port
@@ -106,4 +123,4 @@ def isolate(arguments: list[str]) -> None:
             " && ip link set glass0 up && ip link set glass1 up; "
         )
     command = ["unshare", "-n", "sh", "-c", setup + 'exec "$@"', "sh"]
-    os.execvp(command[0], [*command, sys.executable, "-m", "tools.glass", *rest])  # noqa: S606, S607
+    os.execvp(command[0], [*command, sys.executable, "-m", "tools.glass", *rest])

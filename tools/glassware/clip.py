@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -27,7 +28,7 @@ def write_clip(path: Path, side: int, seconds: float, stimulus: str) -> None:
     if stimulus == "flash":
         opened = np.clip(shut.astype(np.int16) + 60, 0, 255).astype(np.uint8)
     faces = [_noisy(_planes(shut), side), _noisy(_planes(opened), side)]
-    random_numbers = random.Random(5)  # noqa: S311  (a pattern, no secret)
+    random_numbers = random.Random(5)
     left = random_numbers.randint(_SHORTEST, _LONGEST)
     pose = 0
     with path.open("wb") as file:
@@ -74,7 +75,7 @@ def _extremes(side: int) -> tuple[tuple[Image, Array], tuple[Image, Array]]:
     seen: list[tuple[float, Image, Array]] = []
     with open_tracker(TrackerConfig()) as tracker, av.open(str(DEMO)) as container:
         for frame in container.decode(video=0):
-            image = frame.to_ndarray(format="rgb24", width=side, height=side)
+            image = cast("Image", frame.to_ndarray(format="rgb24", width=side, height=side))
             points = tracker.track(image)
             if points is not None:
                 flat = points[:, :2]

@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,17 +13,21 @@ from aiohttp import web
 from aiortc.codecs import get_capabilities
 
 from streamer.app import Live, controls_of, open_portrait, open_session
-from streamer.config import with_values, load
+from streamer.config import Config, load, with_values
 from streamer.control import Desk
 from streamer.errors import EndOfStream
 from streamer.frame import Image, Shot
 from streamer.pipeline import Stages
+from streamer.stages import Generator
+from streamer.web import rtc
 from streamer.web.peer import MediaSettings, Peer, PeerSink
 
 CELLS = 48
 """Side of the thumbnails that the page takes."""
 _PAGE = Path(__file__).with_name("page.html")
 Answer = Callable[[str], Awaitable[str]]
+Ends = list[Callable[[], Awaitable[None]]]
+"""What closes the calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Subject:
 def serve(subject: Subject, port: int) -> None:
     """Until the process is told to end."""
     app = web.Application()
-    answer = _stock(subject) if subject.kind == "stock" else _ours(subject, app)
+    ends: Ends = []
+    answer = (_stock if subject.kind == "stock" else _ours)(subject, ends)
     page = _PAGE.read_text().replace("SIDE", str(subject.side)).replace("CELLS", str(CELLS))
 
     async def show(_: web.Request) -> web.Response:
@@ -51,20 +56,22 @@ def serve(subject: Subject, port: int) -> None:
     async def take(request: web.Request) -> web.Response:
         return web.Response(text=await answer(await request.text()))
 
+    async def close(_: web.Application) -> None:
+        for end in ends:
+            await end()
+
+    app.on_shutdown.append(close)
     app.router.add_get("/", show)
     app.router.add_post("/offer", take)
     web.run_app(app, host="127.0.0.1", port=port, print=None)
 
 
-def _stock(subject: Subject) -> Answer:
-    """aiortc as it is: the frame that came goes back."""
-    calls: list[aiortc.RTCPeerConnection] = []
+def _stock(subject: Subject, ends: Ends) -> Answer:
+    """The library as it is: the frame that came goes back."""
 
     async def answer(sdp: str) -> str:
         pc = aiortc.RTCPeerConnection(aiortc.RTCConfiguration([]))
-        calls.append(pc)
-        if subject.loopback:
-            _reach_loopback()
+        ends.append(pc.close)
         wanted = (f"video/{subject.codec}", "video/rtx")
         codecs = [c for c in get_capabilities("video").codecs if c.mimeType in wanted]
         transceiver = pc.addTransceiver("video", direction="sendrecv")
@@ -75,21 +82,15 @@ def _stock(subject: Subject) -> Answer:
             transceiver.sender.replaceTrack(track)
 
         await pc.setRemoteDescription(aiortc.RTCSessionDescription(sdp, "offer"))
+        rtc.offer_loopback(pc, always=subject.loopback)
         await pc.setLocalDescription(await pc.createAnswer())
         return pc.localDescription.sdp
 
     return answer
 
 
-def _reach_loopback() -> None:
-    from aioice import ice
-
-    vars(ice)["get_host_addresses"] = lambda **_: ["127.0.0.1"]
-
-
-def _ours(subject: Subject, app: web.Application) -> Answer:
+def _ours(subject: Subject, ends: Ends) -> Answer:
     """Our own peer: its frames go straight back, or through the whole pipeline."""
-    ends: list[Callable[[], Awaitable[None]]] = []
 
     async def answer(sdp: str) -> str:
         sink = PeerSink(subject.side, subject.side, 30)
@@ -101,11 +102,6 @@ def _ours(subject: Subject, app: web.Application) -> Answer:
         running.add_done_callback(lambda task: task.cancelled() or task.result())
         return reply
 
-    async def close(_: web.Application) -> None:
-        for end in ends:
-            await end()
-
-    app.on_shutdown.append(close)
     return answer
 
 
@@ -134,7 +130,9 @@ async def _animate(peer: Peer, subject: Subject) -> None:
         await live.run()
 
 
-def _opened(config, desk, peer, subject) -> AbstractContextManager[Live]:
+def _opened(
+    config: Config, desk: Desk, peer: Peer, subject: Subject
+) -> AbstractContextManager[Live]:
     def slower(stages: Stages) -> Stages:
         return replace(stages, generator=_Slow(stages.generator, subject.slow_ms))
 
@@ -144,7 +142,7 @@ def _opened(config, desk, peer, subject) -> AbstractContextManager[Live]:
 class _Slow:
     """A generator that takes longer."""
 
-    def __init__(self, inner, slow_ms: float) -> None:
+    def __init__(self, inner: Generator, slow_ms: float) -> None:
         self._inner = inner
         self._slow_ms = slow_ms
 

@@ -15,12 +15,13 @@ from typing import cast
 import av
 import numpy as np
 
+from streamer import v4l2
 from streamer.config import SinkConfig
 from streamer.frame import Image
 from streamer.sink.diagnosis import Machine, find_problems, stuck, unavailable
 from streamer.sink.virtualcam import library
 from tools.vcam import readers
-from tools.vcam.checks import Table, must
+from tools.vcam.checks import Table, must, patiently
 from tools.vcam.pictures import SIZE, Images, card, compare, number_of
 from tools.vcam.writer import try_to_open, writing
 
@@ -53,7 +54,7 @@ def look(table: Table, bench: Bench) -> None:
         ("nobody writes: readers are refused", _idle),
         ("ffmpeg reads the avatar", _ffmpeg),
         ("PyAV reads the avatar", _pyav),
-        ("pictures come at a constant rate", _rate),
+        ("pictures come at a constant rate", lambda bench: patiently(lambda: _rate(bench))),
         ("a second instance is refused", _second),
         ("opened again and again", _again),
         ("a device left stuck by others", _stuck),
@@ -94,10 +95,12 @@ def _pyav(bench: Bench) -> str:
 
 
 def _whole(read: list[Image], bench: Bench, label: str) -> str:
-    result = compare(read, bench.images)
+    buffers = int(v4l2.module().parameters.get("max_buffers", "2"))
+    result = compare(read, bench.images, buffers)
     seen = f"{result}; {label}"
     must(result.count == _COUNT, seen)
     must(result.torn == 0, seen)
+    must(result.overtaken <= _COUNT // 4, seen)
     must(result.distinct >= _COUNT // 2, seen)
     must(result.difference < 3, seen)
     return seen

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from streamer.config import CameraConfig
 from streamer.frame import Image
 from streamer.stages import Camera
 from tools.vcam import readers
-from tools.vcam.checks import Table, must
+from tools.vcam.checks import Table, must, patiently
 
 _FPS = 15
 """What an emulated processor manages beside the reading."""
@@ -53,7 +54,9 @@ def look(table: Table, device: str, folder: Path) -> None:
         if not cameras:
             return
         table.add("the webcam's size and colours", lambda: _colours(cameras[0], reference))
-        table.add("the webcam's rate is measured", lambda: _rate(cameras[0], drops))
+        table.add(
+            "the webcam's rate is measured", lambda: patiently(lambda: _rate(cameras[0], drops))
+        )
         table.add("the webcam goes away", lambda: _lose(cameras[0], feeder))
         table.add("the webcam comes back", lambda: _find(cameras[0], feeder))
 
