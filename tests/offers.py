@@ -1,4 +1,4 @@
-"""Offers as other programs send them, and answers that somebody else gives."""
+"""An offer of one video, as other programs make it."""
 
 OFFER = """v=0
 o=- 1 0 IN IP4 0.0.0.0

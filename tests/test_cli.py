@@ -42,13 +42,13 @@ def test_help_names_every_command():
     assert done.returncode == 0
     assert all(
         f"\n    {c} " in done.stdout
-        for c in ("animate", "enroll", "run", "bench", "doctor", "config", "forget")
+        for c in ("animate", "enroll", "run", "bench", "doctor", "config", "forget", "serve")
     )
     assert done.stderr == ""
 
 
 @pytest.mark.parametrize(
-    "command", ["animate", "enroll", "run", "bench", "doctor", "config", "forget"]
+    "command", ["animate", "enroll", "run", "bench", "doctor", "config", "forget", "serve"]
 )
 def test_every_command_has_examples(command):
     """Each command's help says what to type."""

@@ -26,7 +26,7 @@ versions=(0.15 0.12) full=() here=0 limit=240 machine=()
 while (($#)); do
   case $1 in
     --loopback) versions=("$2"); shift 2 ;;
-    --full) full=(--full); limit=900 machine=(--smp 2 --mem 4096); shift ;;
+    --full) full=(--full); limit=1800 machine=(--smp 2 --mem 4096); shift ;;
     --here) here=1; shift ;;
     -h | --help) sed -n '2,/^set -e/p' "$0" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
     *) echo "vm_test: unknown option $1 (see --help)" >&2; exit 2 ;;

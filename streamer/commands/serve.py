@@ -1,11 +1,15 @@
 """`vivant serve`: a page on which others let their camera move a portrait."""
 
 import argparse
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from streamer.commands import add_config_options, config_of
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Generator
+
     from pydantic import ValidationError
     from rich.console import Console
     from rich.table import Table
@@ -65,6 +69,7 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM."""
     import asyncio
+    import contextlib
     import logging
 
     from rich.console import Console
@@ -82,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
         catalogue = catalogue_of(config, web, args.portraits, open_portrait)
         config = session_config(config, web, catalogue)
         warm_up(config, catalogue)
-    asyncio.run(_serve(config, web, catalogue, tls, console))
+    with contextlib.suppress(asyncio.CancelledError):  # asked twice
+        asyncio.run(_serve(config, web, catalogue, tls, console))
     return 0
 
 
@@ -135,15 +141,35 @@ async def _serve(
         _tell(server, catalogue, console)
         if web.open and server.access.loopback and console.is_terminal:
             open_browser(server.links[0])
+        task = asyncio.current_task()
+        assert task is not None
         try:
-            await asyncio.get_running_loop().create_future()
+            with _ending_on_sigterm(task):
+                await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()  # the end is orderly: sessions are told, and get some seconds
+            task.uncancel()  # the end is orderly: sessions are told, and get some seconds
             if server.sessions.open:
                 console.print(f"ending in {web.drain_s:g} s; Ctrl-C again ends at once")
             await server.sessions.drain()
+
+
+@contextmanager
+def _ending_on_sigterm(task: "asyncio.Task[object]") -> "Generator[None]":
+    """SIGTERM cancels the task, also in a shell's background job, which ignores Ctrl-C's signal."""
+    import asyncio
+    import contextlib
+    import signal
+
+    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGTERM)
+    with contextlib.suppress(NotImplementedError):  # as under Windows
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(server: "Server", catalogue: "Catalogue", console: "Console") -> None:

@@ -26,35 +26,34 @@ BAR = 40
 FPS = 30
 
 
-def driver_film(folder: Path, *, moving: bool = True, fps: int = FPS, scale: int = 1) -> Path:
+def driver_film(folder: Path, *, moving: bool = True, fps: int = FPS) -> Path:
     """A film as Chromium's fake camera plays it, over and over: 8 s at 30 fps.
 
     Without `moving` the bar changes as ever, and the face does not. Few images a second make a
     y4m, which tells its rate; else it is Motion JPEG, which is always played at 30.
     """
-    shut, mouth = (_posed(number, scale) for number in (SHUT, OPEN))
-    name = f"{'moving' if moving else 'still'}-{fps}-{scale}"
+    shut, mouth = (_posed(number) for number in (SHUT, OPEN))
+    name = f"{'moving' if moving else 'still'}-{fps}"
     path = folder / (f"{name}.mjpeg" if fps == FPS else f"{name}.y4m")
     poses = [_barred(shut, 16), _barred(mouth if moving else shut, 235)]
     _write(path, poses, fps)
     return path
 
 
-def _posed(number: int, scale: int) -> np.ndarray:
+def _posed(number: int) -> np.ndarray:
     """One frame of the clip in the middle of the camera's image, with grey margins."""
     with Clip(clip_path("demo")) as clip:
         image = next(frame[1] for at, frame in enumerate(clip.frames()) if at == number)
-    height = HEIGHT * scale
-    face = np.asarray(Pillow.fromarray(image).resize((height, height), Pillow.Resampling.BICUBIC))
-    whole = np.full((height, WIDTH * scale, 3), 110, np.uint8)
-    left = (WIDTH - HEIGHT) * scale // 2
-    whole[:, left : left + height] = face
+    square = Pillow.fromarray(image).resize((HEIGHT, HEIGHT), Pillow.Resampling.BICUBIC)
+    whole = np.full((HEIGHT, WIDTH, 3), 110, np.uint8)
+    left = (WIDTH - HEIGHT) // 2
+    whole[:, left : left + HEIGHT] = np.asarray(square)
     return whole
 
 
 def _barred(image: np.ndarray, grey: int) -> np.ndarray:
     barred = image.copy()
-    barred[:, : BAR * image.shape[0] // HEIGHT] = grey
+    barred[:, :BAR] = grey
     return barred
 
 

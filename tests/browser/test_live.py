@@ -11,6 +11,23 @@ from tests.browser.studio import Studio
 DIFFERENT = 12.0
 """Grey levels by which the pictures of two portraits differ, at least."""
 
+LARGER_LATER = """
+  const given = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  let calls = 0;
+  navigator.mediaDevices.getUserMedia = async (wishes) => {
+    const stream = await given(wishes);
+    calls += 1;
+    if (calls < 2) return stream;
+    const film = Object.assign(document.createElement('video'), {srcObject: stream, muted: true});
+    await film.play();
+    const canvas = Object.assign(document.createElement('canvas'), {width: 960, height: 720});
+    const pen = canvas.getContext('2d');
+    setInterval(() => pen.drawImage(film, 0, 0, 960, 720), 33);
+    return canvas.captureStream(30);
+  };
+"""
+"""The camera is asked again when the person wants more pixels, and then gives 960 x 720."""
+
 
 @pytest.fixture
 def studio(page, server):
@@ -104,6 +121,26 @@ def test_two_at_once_have_their_own_portraits(browser, server):
     assert difference(*(snapshot(page) for page in pages)) > DIFFERENT
     for page in pages:
         page.context.close()
+
+
+def test_eight_pictures_a_second_are_enough(driver, folder, server):
+    """A camera in a dark room: fewer pictures, the same portrait."""
+    with chromium(driver, driver_film(folder, fps=8)) as slow:
+        page = new_page(slow)
+        Studio(page, server.url).open().start().go_on()
+        assert likeness(watch(page)).step > 3.0
+        page.context.close()
+
+
+def test_the_camera_changes_its_size(page, server):
+    """While it runs; the portrait goes on."""
+    page.add_init_script(LARGER_LATER)
+    studio = Studio(page, server.url).open()
+    studio.start().go_on()
+    page.locator("#resolution").select_option("720")
+    wait_for(page, "document.querySelector('video#camera').videoHeight === 720")
+    studio.go_on()
+    assert likeness(watch(page)).step > 3.0
 
 
 def wait_for_change(studio, before):

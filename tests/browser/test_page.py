@@ -17,7 +17,7 @@ MOST_BYTES = 200_000
 def test_it_is_light_and_asks_nobody_else(page, server):
     """Under 200 kB without portraits, all of it from this server."""
     answers = []
-    page.on("response", lambda answer: answers.append(answer))
+    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108  (not a builtin)
     Studio(page, server.url).open()
     page.wait_for_load_state("networkidle")
     hosts = {urlsplit(answer.url).netloc for answer in answers if answer.url.startswith("http")}

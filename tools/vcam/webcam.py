@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np

@@ -14,7 +14,7 @@ from tools.vcam import readers, webcam
 from tools.vcam.checks import Table, must
 from tools.vcam.guest import Bench
 
-_PATIENCE_S = 300
+_PATIENCE_S = 600
 """Emulated, its libraries take their time, and compile for a processor of their own."""
 _DISTINCT = 4
 """Pictures that differ: the card, and the avatar in motion."""

@@ -330,14 +330,16 @@ function lookForFace({ presence, camera, prompt, state }) {
 
 function ask(name) {
   if (!keeper.session) return;
+  $("stage").scrollIntoView({ block: "nearest" }); // it tells there what to do
   command(keeper.session, name).catch((error) => error.status && hint(sentence(inPage(error.message))));
 }
 
 function setPanic(isOn) {
   panic = isOn;
   keepPanic(isOn);
-  $("panic").setAttribute("aria-pressed", String(isOn));
-  say($("panic-text"), isOn ? "Show again" : "Panic");
+  $("panic").classList.toggle("on", isOn);
+  $("panic").setAttribute("aria-label", isOn ? "Show the portrait again" : "Panic: cover the portrait with a card");
+  say($("panic-text"), isOn ? "Show" : "Panic");
   $("panic-mark").hidden = !isOn;
   $("stage").classList.toggle("panics", isOn);
 }

@@ -93,7 +93,7 @@ function stamp(date) {
 
 /** The words of the record button. */
 export function showRecording({ on, seconds }) {
-  $("record").setAttribute("aria-pressed", String(on));
-  $("record").setAttribute("aria-label", on ? "Stop the recording" : "Record");
+  $("record").classList.toggle("on", on);
+  say($("record-say"), on ? "Stop recording, " : "");
   say($("record-text"), on ? clock(seconds) : "Record");
 }
