@@ -17,6 +17,7 @@ from pydantic import (
 from streamer.clock import MS, Budget
 from streamer.errors import ConfigError
 from streamer.misfit import first_problem
+from streamer.webconfig import WebConfig
 from streamer.yamltext import as_text, parse
 
 _LARGEST = 64 * 1024
@@ -195,6 +196,7 @@ class Config(_Section):
     sink: SinkConfig = SinkConfig()
     record: RecordConfig = RecordConfig()
     control: ControlConfig = ControlConfig()
+    web: WebConfig = WebConfig()
     latency: LatencyConfig = LatencyConfig()
 
 

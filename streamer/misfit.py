@@ -12,6 +12,10 @@ _NAMED = ("camera.device", "sink.device", "record.microphone", "record.speaker")
 """Keys that hold a device's name or number."""
 _SHAPES = {
     "portraits": "must be a list, as in [me.jpg, mona.portrait]",
+    "web.token": "must have 16 to 256 letters, digits or signs, without spaces",
+    "web.stun": "must be as in stun:stun.example.org:3478",
+    "web.turn": "must be as in turn:turn.example.org:3478",
+    "web.names": "must be a list of host names, as in [vivant.example.org], at most 16",
     "model_type": "must be a section with keys of its own",
 }
 """What a key, or else a kind of error, asks for."""
@@ -49,7 +53,7 @@ def _problem(key: str, error: ErrorDetails, model: type[BaseModel]) -> str:
             return f"no such key; {_advice(key, model)}"
         case "invalid_key":
             return f"keys are words, not {error['input']!r}"
-        case "model_type" | "missing" | "tuple_type" | "too_long":
+        case "model_type" | "missing" | "tuple_type" | "too_long" | "string_pattern_mismatch":
             return _SHAPES.get(key) or _SHAPES.get(kind, "must be two figures, as in [20, 30]")
         case "value_error":
             return error["msg"].removeprefix("Value error, ")
@@ -57,7 +61,8 @@ def _problem(key: str, error: ErrorDetails, model: type[BaseModel]) -> str:
             text = error["msg"].replace("Input should be", "must be")
             if key in _NAMED and kind in ("string_type", "int_type", "bool_type"):
                 text = "must be a name or a number"
-            return f"{text}, not {reprlib.repr(error['input'])}"
+            secret = key.endswith(("token", "secret", "password"))
+            return text if secret else f"{text}, not {reprlib.repr(error['input'])}"
 
 
 def _advice(key: str, top: type[BaseModel]) -> str:

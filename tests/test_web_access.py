@@ -16,8 +16,8 @@ from streamer.web.access import HEADERS, Access, Asked, is_loopback, same
 from streamer.web.buckets import Buckets, neighbourhood
 from streamer.web.ice import ice_servers
 from streamer.web.refusal import Refusal
-from streamer.web.settings import WebConfig
 from streamer.web.tls import open_tls
+from streamer.webconfig import WebConfig
 from tests.fakes import FakeClock
 from tests.webs import OFFER, TOKEN, World, serve
 

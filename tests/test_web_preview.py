@@ -12,7 +12,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from streamer.pipeline import Stages
 from streamer.web.desktop import has_desktop
 from streamer.web.preview import open_preview
-from streamer.web.settings import WebConfig
+from streamer.webconfig import WebConfig
 from tests.fakes import FakeCamera, FakeGenerator, FakeRetargeter, FakeTracker
 
 SIDE = 128

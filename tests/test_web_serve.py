@@ -20,8 +20,8 @@ from streamer.commands.serve import _serve, _settings
 from streamer.errors import ConfigError, MediaError
 from streamer.web import compose
 from streamer.web.portraits import Catalogue
-from streamer.web.settings import WebConfig
 from streamer.web.tls import open_tls
+from streamer.webconfig import WebConfig
 from tests.webs import TOKEN, World, serve
 
 ROOT = Path(__file__).parent.parent
@@ -36,27 +36,27 @@ def arguments(*words):
 
 def test_options_are_settings():
     """What is not given stays as it is."""
-    _, web = _settings(arguments("--host", "0.0.0.0", "--port", "0", "--token", TOKEN, "ada"))
+    web = _settings(arguments("--host", "0.0.0.0", "--port", "0", "--token", TOKEN, "ada")).web
     assert (web.host, web.port, web.token, web.max_sessions) == ("0.0.0.0", 0, TOKEN, 4)
-    assert _settings(arguments("--no-open"))[1].open is False
-    assert _settings(arguments())[1] == WebConfig()
+    assert _settings(arguments("--no-open")).web.open is False
+    assert _settings(arguments()).web == WebConfig()
 
 
 def test_the_secret_of_turn_is_not_on_the_command_line(monkeypatch):
     """Everybody on this computer can read command lines."""
     monkeypatch.setenv("VIVANT_TURN_SECRET", "a-shared-secret")
-    _, web = _settings(arguments("--turn", "turn:turn.example.org"))
+    web = _settings(arguments("--turn", "turn:turn.example.org")).web
     assert (web.turn, web.turn_secret) == ("turn:turn.example.org", "a-shared-secret")
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("--port", "70000"), "--port: must be less than or equal to 65535"),
-        (("--token", "secret"), "--token: must have 16 to 256 letters"),
+        (("--port", "70000"), "web.port: must be less than or equal to 65535"),
+        (("--token", "secret"), "web.token: must have 16 to 256 letters"),
         (("--tls-cert", "a.pem"), "tls_cert and tls_key are given together"),
-        (("--turn", "example.org"), "--turn: "),
-        (("--max-sessions", "0"), "--max-sessions: must be greater"),
+        (("--turn", "example.org"), "web.turn: must be as in turn:"),
+        (("--max-sessions", "0"), "web.max_sessions: must be greater"),
     ],
 )
 def test_wrong_options_are_told_in_one_line(words, line):

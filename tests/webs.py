@@ -13,7 +13,7 @@ from streamer.web.peer import PeerError, PeerStats
 from streamer.web.portraits import Catalogue, Entry
 from streamer.web.server import open_server
 from streamer.web.session import Network
-from streamer.web.settings import WebConfig
+from streamer.webconfig import WebConfig
 from tests.api import status_of
 
 TOKEN = "a-token-of-sixteen-letters"

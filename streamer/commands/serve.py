@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Generator
 
-    from pydantic import ValidationError
     from rich.console import Console
     from rich.table import Table
 
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
     from streamer.config import Config
     from streamer.web.portraits import Catalogue
     from streamer.web.server import Server
-    from streamer.web.settings import WebConfig
     from streamer.web.tls import Tls
+    from streamer.webconfig import WebConfig
 
 _EPILOG = """examples:
   vivant serve                                     for this computer alone: http://127.0.0.1:8080
@@ -80,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
     from streamer.web.tls import open_tls
 
     logging.getLogger("streamer.web").setLevel(logging.INFO)
-    config, web = _settings(args)
+    config = _settings(args)
+    web = config.web
     tls = open_tls(web, places.data_folder() / "tls")
     console = Console(highlight=False)
     with console.status("preparing ...", spinner="line"):
@@ -92,35 +92,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(args: argparse.Namespace) -> "tuple[Config, WebConfig]":
+def _settings(args: argparse.Namespace) -> "Config":
     """The settings, with what the options of this command mean for them."""
     import os
 
-    from pydantic import ValidationError
-
-    from streamer.errors import ConfigError
-    from streamer.web.settings import WebConfig
-
     names = ("host", "port", "token", "tls_cert", "tls_key", "self_signed", "max_sessions")
-    own = {name: getattr(args, name) for name in (*names, "stun", "turn", "open")}
-    own["turn_secret"] = os.environ.get(_TURN_SECRET) or None
-    given = {name: value for name, value in own.items() if value is not None}
-    config = config_of(args, {})
-    try:
-        return config, WebConfig.model_validate(given)
-    except ValidationError as error:
-        raise ConfigError(_explained(error)) from None
-
-
-def _explained(error: "ValidationError") -> str:
-    """One line: the option, and what it must be. Secrets are not repeated."""
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
-    text = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    if name == "token":
-        text = "must have 16 to 256 letters, digits or signs, without spaces"
-    option = f"--{name.replace('_', '-')}: " if name else ""
-    return option + text
+    own = {f"web.{name}": getattr(args, name) for name in (*names, "stun", "turn", "open")}
+    own["web.turn_secret"] = os.environ.get(_TURN_SECRET) or None
+    return config_of(args, own)
 
 
 async def _serve(

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from streamer.clock import Clock, monotonic_ns
 from streamer.web.buckets import Buckets
 from streamer.web.refusal import Refusal
-from streamer.web.settings import WebConfig
+from streamer.webconfig import WebConfig
 
 Entry = Literal["open", "token", "key", "seen"]
 """Who may ask for something: anybody; who has the token; who has the session's key; who has

@@ -8,8 +8,8 @@ from streamer.web.access import is_loopback
 from streamer.web.buckets import Buckets, neighbourhood
 from streamer.web.refusal import Refusal
 from streamer.web.session import Session
-from streamer.web.settings import WebConfig
 from streamer.web.visitors import Visitor
+from streamer.webconfig import WebConfig
 
 DRAINING = (503, "draining", "the server is about to stop; try again later", 10)
 

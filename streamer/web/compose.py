@@ -17,7 +17,7 @@ from streamer.web.peer import MediaSettings, Peer, PeerSink
 from streamer.web.portraits import Catalogue, Entry
 from streamer.web.server import kept_folder
 from streamer.web.session import Network, Opening
-from streamer.web.settings import WebConfig
+from streamer.webconfig import WebConfig
 
 
 def catalogue_of(

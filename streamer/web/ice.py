@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from streamer.web.settings import WebConfig
+from streamer.webconfig import WebConfig
 
 
 class IceServer(BaseModel):

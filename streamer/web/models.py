@@ -11,7 +11,7 @@ from streamer.control import COMMANDS
 from streamer.web.ice import IceServer
 from streamer.web.portraits import State
 from streamer.web.refusal import Refusal
-from streamer.web.settings import Codec
+from streamer.webconfig import Codec
 
 OWN_COMMANDS = tuple(c for c in COMMANDS if c.name not in ("record", "quit"))
 """Those a visitor may ask for: the page records by itself, and the run is not theirs to end."""

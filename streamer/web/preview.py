@@ -23,7 +23,7 @@ from streamer.web.parts import json_of
 from streamer.web.peer import MediaSettings, Peer, PeerError, PeerSink
 from streamer.web.receive import body_of
 from streamer.web.refusal import Refusal
-from streamer.web.settings import WebConfig
+from streamer.webconfig import WebConfig
 
 _HOST = "127.0.0.1"
 _NAME = "preview"

@@ -32,13 +32,13 @@ from streamer.web.portraits import Catalogue
 from streamer.web.refusal import Refusal
 from streamer.web.session import Network, Opening
 from streamer.web.sessions import Sessions
-from streamer.web.settings import WebConfig
 from streamer.web.threads import Threads
 from streamer.web.tidy import tidying
 from streamer.web.tls import Tls, own_addresses
 from streamer.web.uploads import Uploads
 from streamer.web.visitors import COOKIE, Visitors
 from streamer.web.whip import add_whip
+from streamer.webconfig import WebConfig
 
 _THREADS = 2
 

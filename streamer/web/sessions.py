@@ -29,9 +29,9 @@ from streamer.web.peer import Peer, PeerError
 from streamer.web.portraits import Catalogue
 from streamer.web.refusal import Refusal
 from streamer.web.session import Network, Opening, Session
-from streamer.web.settings import Codec, WebConfig
 from streamer.web.threads import Threads
 from streamer.web.visitors import Visitor, Visitors
+from streamer.webconfig import Codec, WebConfig
 
 _ANSWER_S = 10.0
 """An offer may take to answer: the search for addresses is part of it."""

@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from streamer.errors import ConfigError
 from streamer.output import make_folder, replacing
-from streamer.web.settings import WebConfig
+from streamer.webconfig import WebConfig
 
 _VALID = timedelta(days=397)
 """What browsers accept at most."""
