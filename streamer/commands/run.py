@@ -8,6 +8,7 @@ from streamer.commands import add_config_options, config_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import ExitStack
 
     from rich.console import Console, RenderableType
     from rich.live import Live as Screen
@@ -42,7 +43,7 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
         help="move a portrait in real time: webcam in, virtual camera out",
         description="Move a portrait with the person at the webcam, and show it in the virtual"
         " camera. Without a webcam a clip is replayed in its place, without a virtual camera a"
-        " file is written. Frames that would be late are dropped, never queued.",
+        " page of this computer shows it. Frames that would be late are dropped, never queued.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -65,7 +66,6 @@ def run(args: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from streamer.app import open_live
     from streamer.commands.notices import Notices
     from streamer.output import check_place, replacing
 
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         if screen:
             stack.callback(_tell_warnings, notices, watched)
             stack.enter_context(notices.listening())
-        live = stack.enter_context(open_live(config, recording=args.record is not None))
+        live = _opened(config, stack, recording=args.record is not None)
         console.print(_chosen_table(live.metrics.chosen))
         _drive(live, notices, watched if screen else None)
     summary = live.metrics.summary()
@@ -89,6 +89,28 @@ def run(args: argparse.Namespace) -> int:
         with replacing(args.json) as part:
             part.write_text(summary.as_json() + "\n", encoding="utf-8")
     return 0
+
+
+def _opened(config: "Config", stack: "ExitStack", *, recording: bool) -> "Live":
+    """The run; on a page of this computer where there is no virtual camera and no file to write."""
+    from streamer.app import open_live
+    from streamer.config import with_values
+    from streamer.sink import choose_sink
+
+    sink, why = choose_sink(config.sink)
+    if config.sink.kind != "auto" or sink.kind != "none":
+        return stack.enter_context(open_live(config, recording=recording))
+    from streamer.web.desktop import open_browser
+    from streamer.web.preview import open_preview
+
+    loop = True if config.camera.loop is None else config.camera.loop
+    config = with_values(config, {"sink.kind": "none", "camera.loop": loop})
+    preview = stack.enter_context(open_preview(config.web, config.sink.fps))
+    live = stack.enter_context(open_live(config, recording=recording, change=preview.change))
+    live.metrics.chosen = {**live.metrics.chosen, "sink": f"{preview.url}{why}"}
+    if config.web.open:
+        open_browser(preview.url)
+    return live
 
 
 def _tell_warnings(notices: "Notices", console: "Console") -> None:

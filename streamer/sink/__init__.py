@@ -14,13 +14,16 @@ _CAMERA_SIZE = (1280, 720)
 
 
 def choose_sink(config: SinkConfig) -> tuple[SinkConfig, str]:
-    """The settings with `auto` decided, and why it was decided so; empty if it was not ours to."""
+    """The settings with `auto` decided, and why it was decided so; empty if it was not ours to.
+
+    Without a virtual camera it is the file of the settings, or none.
+    """
     kind, why = config.kind, ""
     if kind == "auto":
         from streamer.sink.diagnosis import unavailable  # noqa: PLC0415
 
         reason = unavailable(config)
-        kind = "file" if reason else "virtualcam"
+        kind = "virtualcam" if not reason else "file" if config.path else "none"
         why = f" ({reason})" if reason else ""
     size = config.size or (_CAMERA_SIZE if kind == "virtualcam" else None)
     return config.model_copy(update={"kind": kind, "size": size}), why

@@ -145,6 +145,7 @@ class Peer:
         )
         prepare(self._pc, media, ends, codec)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+        rtc.answer_passively(self._pc)
         rtc.offer_loopback(self._pc, always=self._settings.loopback)
         for pump in join(self._pc, media, ends):
             self._keep(pump)

@@ -296,3 +296,19 @@ def hasten_uplink(sdp: str, start_kbps: int) -> str:
         if video and video[1] not in named:
             lines.append(f"a=fmtp:{video[1]} {more}")
     return "\r\n".join(lines) + "\r\n"
+
+
+def answer_passively(pc: RTCPeerConnection) -> bool:
+    """Leave the start of the DTLS handshake to the other side, as RFC 9725 has it.
+
+    As the one that starts, aiortc offers no cipher for RSA certificates, which GStreamer has.
+    """
+
+    def change() -> None:
+        ends = [transceiver.receiver.transport for transceiver in pc.getTransceivers()]
+        ends += [pc.sctp.transport] if pc.sctp else []
+        for end in ends:
+            if get_private(end, "_role") == "auto":
+                swap_private(end, "_role", "server", str)
+
+    return adapt("passive answers", change)

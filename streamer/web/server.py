@@ -147,9 +147,11 @@ def _checking(parts: Parts) -> Callable[[web.Request], None]:
 
     def check(request: web.Request) -> None:
         entry, asked = _entry(request, operations), asked_of(request)
-        if entry == "token" and _has_key(request, parts.sessions):
-            entry = "key"
-        parts.access.check(asked, entry)
+        plays = request.path == "/whep" and request.method == "POST"
+        has_key = plays and _has_key(request, parts.sessions)
+        parts.access.check(asked, "key" if has_key else entry)
+        if plays and not has_key and not parts.access.loopback:
+            raise Refusal(401, "key", "name a session, /whep?session=ID, and send its key")
         if entry == "seen" and parts.visitors.find(request.cookies.get(COOKIE)) is None:
             parts.access.check_token(asked)
 
@@ -158,7 +160,7 @@ def _checking(parts: Parts) -> Callable[[web.Request], None]:
 
 def _has_key(request: web.Request, sessions: Sessions) -> bool:
     """Whether somebody wants to play a session whose key they have: they need no token."""
-    if request.path != "/whep" or "session" not in request.query:
+    if "session" not in request.query:
         return False
     key = request.headers.get(KEY) or request.query.get("key") or asked_of(request).token
     try:

@@ -8,6 +8,7 @@ const NAMES = {
   network: "Network, both ways",
   server: "Server",
   codec: "Server’s codec (about)",
+  follow: "Smoothing of the movement",
   show: "Decoder and screen",
 };
 
