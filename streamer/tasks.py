@@ -1,8 +1,16 @@
-"""Coroutines that run beside a main one, and end with it."""
+"""How coroutines end: beside a main one, and on Ctrl-C."""
 
 import asyncio
-from collections.abc import Coroutine
+import signal
+import threading
+import time
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
+
+_PATIENCE_S = 3.0
+"""Ctrl-C again within this time is the same wish; later, it forces the end."""
 
 
 async def beside(main: Coroutine[Any, Any, None], *helpers: Coroutine[Any, Any, None]) -> None:
@@ -20,3 +28,31 @@ async def beside(main: Coroutine[Any, Any, None], *helpers: Coroutine[Any, Any, 
         first = tasks[0]
         own = None if first.cancelled() else first.exception()
         raise own or failures.exceptions[0] from None
+
+
+@contextmanager
+def ending_on_ctrl_c() -> Generator[None]:
+    """Ctrl-C cancels the current task, once, so that a nervous second one breaks no orderly end.
+
+    When the end takes longer than it may, Ctrl-C raises KeyboardInterrupt as usual. To be used on
+    the main thread; elsewhere, and where Ctrl-C is ignored, it does nothing.
+    """
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    asked: list[float] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if asked and time.monotonic() - asked[0] > _PATIENCE_S:
+            before(number, frame)
+        if not asked and task is not None:
+            asked.append(time.monotonic())
+            loop.call_soon_threadsafe(task.cancel)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,10 +1,12 @@
 """What runs beside the main coroutine ends with it."""
 
 import asyncio
+import os
+import signal
 
 import pytest
 
-from streamer.tasks import beside
+from streamer.tasks import beside, ending_on_ctrl_c
 
 
 async def forever(ended: list[str]):
@@ -60,3 +62,28 @@ def test_cancelled_from_outside_all_end():
 
     asyncio.run(main())
     assert ended == ["helper", "helper"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_second_ctrl_c_does_not_break_the_end():
+    """The first one cancels; what follows at once is the same wish; the handler is put back."""
+    ended: list[str] = []
+
+    async def slow_to_end():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(0.01)
+            ended.append("orderly")
+
+    async def main():
+        with ending_on_ctrl_c():
+            asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
+            await beside(slow_to_end())
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(main())
+    assert ended == ["orderly"]
+    assert signal.getsignal(signal.SIGINT) is before

@@ -151,7 +151,7 @@ def _drive(live: "Live", notices: "Notices", console: "Console | None") -> None:
     from streamer.commands import keys
 
     with contextlib.ExitStack() as stack:
-        stack.enter_context(contextlib.suppress(KeyboardInterrupt))
+        stack.enter_context(contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt))
         pressed = None
         if console is not None:
             shown = _screen(live, notices, console)
@@ -178,10 +178,11 @@ async def _steered(live: "Live", pressed: "Callable[[], list[str]] | None") -> N
 
     from streamer import places
     from streamer.api import load_token, open_api
-    from streamer.tasks import beside
+    from streamer.tasks import beside, ending_on_ctrl_c
 
     control = live.config.control
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(ending_on_ctrl_c())
         if control.enabled:
             folder = places.config_folder()
             api = await stack.enter_async_context(

@@ -46,7 +46,7 @@ export class Connection extends EventTarget {
       this._tellEnd();
       throw new DOMException("stopped meanwhile", "AbortError");
     }
-    await pc.setRemoteDescription({ type: "answer", sdp: apart(answer.sdp) });
+    await pc.setRemoteDescription({ type: "answer", sdp: answer.sdp });
     this._timers.push(setTimeout(() => this._since === undefined && this._lose("blocked"), CONNECT_MS));
     this._timers.push(setInterval(() => this._ping(), PING_MS));
   }
@@ -171,15 +171,4 @@ function gathered(pc, longestMs) {
     pc.addEventListener("icegatheringstatechange", look);
     pc.addEventListener("icecandidate", see);
   });
-}
-
-/**
- * The answer with its voice in a stream of its own. Browsers hold a picture back until the sound of
- * the same stream is ready to play, and sound waits in a longer buffer than pictures do.
- */
-function apart(sdp) {
-  return sdp
-    .split(/(?=^m=)/m)
-    .map((part) => (part.startsWith("m=audio") ? part.replace(/^a=msid:(\S+)/m, "a=msid:$1-voice") : part))
-    .join("");
 }
