@@ -347,7 +347,7 @@ function setPanic(isOn) {
 function doPanic(isOn) {
   if (!running()) return;
   setPanic(isOn);
-  wishes.send({ panic: isOn }, true);
+  wishes.hurry({ panic: isOn });
 }
 
 function toggleRecording() {

@@ -11,21 +11,36 @@ export class Wishes {
     this._onRefused = onRefused;
     this._waiting = null;
     this._busy = false;
+    this._urgent = null;
+    this._hurrying = false;
   }
 
   /** Nothing of an earlier session is sent to the next: that one begins with all of it. */
   clear() {
-    this._waiting = null;
+    this._waiting = this._urgent = null;
   }
 
-  /** Ask for it as soon as may be; `urgent`: before everything else, and at once. */
-  send(controls, urgent = false) {
-    const session = this._session();
-    if (!session) return;
-    if (urgent) {
-      change(session, controls).catch(() => this.send(controls));
-      return;
+  /** Ask for it at once, past everything that waits. Never two at a time: they could overtake each other. */
+  async hurry(controls) {
+    this._urgent = controls;
+    if (this._hurrying) return;
+    this._hurrying = true;
+    while (this._urgent && this._session()) {
+      const wanted = this._urgent;
+      try {
+        await change(this._session(), wanted);
+        if (this._urgent === wanted) this._urgent = null;
+      } catch {
+        // again, for as long as there is a session: a panic must not be lost
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      }
     }
+    this._hurrying = false;
+  }
+
+  /** Ask for it as soon as may be. */
+  send(controls) {
+    if (!this._session()) return;
     const before = this._waiting ?? {};
     const gains = controls.gains || before.gains ? { gains: { ...before.gains, ...controls.gains } } : {};
     this._waiting = { ...before, ...controls, ...gains };
