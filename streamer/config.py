@@ -123,6 +123,10 @@ class GeneratorConfig(_Section):
     crop: Literal["none", "head"] = "none"
     background: Background = "original"
     image: str | None = None
+    refiner: Literal["auto", "off", "xs", "s", "m"] = "auto"
+    weights: str | None = None
+    engine: Literal["auto", "openvino", "tensorrt", "torch"] = "auto"
+    device: str | None = None
 
 
 class SinkConfig(_Section):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from platformdirs import user_config_path, user_data_path
+from platformdirs import user_cache_path, user_config_path, user_data_path
 
 HOME = "VIVANT_HOME"
 """Environment variable: one folder for everything, as on a memory stick or in tests."""
@@ -19,6 +19,12 @@ def data_folder() -> Path:
 def config_folder() -> Path:
     """Where a person's settings and the token of the control interface go. It may not exist."""
     return _portable() or user_config_path(_NAME, appauthor=False)
+
+
+def cache_folder() -> Path:
+    """Where what can be made again goes, such as compiled engines. It may not exist."""
+    portable = _portable()
+    return portable / "cache" if portable else user_cache_path(_NAME, appauthor=False)
 
 
 def _portable() -> Path | None:

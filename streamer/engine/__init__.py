@@ -1,0 +1,1 @@
+"""What computes the refiner's graph: OpenVINO, TensorRT or torch, behind one contract."""
