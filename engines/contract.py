@@ -22,6 +22,8 @@ FILM: Mapping[Size, int] = {"xs": 1024, "s": 2752, "m": 3840}
 """how many FiLM numbers each size takes"""
 GUIDE = 256
 """side of the guide, px"""
+NOWHERE = -1e5
+"""A place this far left in the texture, px, has nothing of the person: the plate as it is."""
 PLANES = 20
 """input maps of the refiner"""
 WEIGHT = "weights."

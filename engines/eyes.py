@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from engines.geometry import Array, Eye, Index
-from engines.layers import Mask, inset_mask, polygon_mask, pushed, smooth_closed
+from engines.layers import Mask, Stroke, inset_mask, polygon_mask, pushed, smooth_closed
 from engines.vision import Image, blurred, dilated, disc, eroded, square, warped
 
 _MARGIN = 0.55
@@ -36,8 +36,33 @@ class EyeLayer:
     """(h, w, 3) the light's reflection: added, stays where it is when the iris moves"""
     corners: Array
     """(2, 2) left and right corner of the eye in the picture, px"""
+    centre: Array
+    """(2,) of the iris in the picture, px"""
     radius: float
     """of the iris, px"""
+
+    def placed(self, corners: Array, gaze: Array, low: Index) -> tuple[Array, Array]:
+        """(2, 3) each: the way of the patch and of its iris to pixels of a picture minus `low`.
+
+        `corners` (2, 2) px are the eye's in that picture; `gaze` (2,) shifts the iris by this many
+        half eye widths.
+        """
+        axis, own = corners[1] - corners[0], self.corners[1] - self.corners[0]
+        ratio = complex(*axis) / complex(*own)
+        turn = np.array([[ratio.real, -ratio.imag], [ratio.imag, ratio.real]], np.float32)
+        middle, own_middle = corners.mean(0), self.corners.mean(0)
+        still = np.column_stack([turn, middle - low - turn @ (own_middle - self.origin)])
+        half = float(np.linalg.norm(axis)) / 2
+        along = axis / (2 * half)
+        moved = still.copy()
+        moved[:, 2] += half * (gaze[0] * along + gaze[1] * np.array([-along[1], along[0]]))
+        return still, moved
+
+    def iris_at(self, corners: Array, gaze: Array) -> Array:
+        """(3,) place and radius of the iris, px, for an eye drawn between these `corners`."""
+        _, way = self.placed(corners, gaze, np.zeros(2, np.int32))
+        x, y = way[:, :2] @ (self.centre - self.origin) + way[:, 2]
+        return np.array([x, y, self.radius * np.hypot(*way[:, 0])], np.float32)
 
 
 def eye_layer(picture: Image, landmarks: Array, eye: Eye) -> EyeLayer:
@@ -69,6 +94,7 @@ def eye_layer(picture: Image, landmarks: Array, eye: Eye) -> EyeLayer:
         iris=_bytes(premultiplied),
         glint=_bytes(glint * (disc * visible)[..., None]),
         corners=corners.astype(np.float32),
+        centre=(centre + low).astype(np.float32),
         radius=radius,
     )
 
@@ -193,60 +219,54 @@ def lid_texture(texture: Image, places: Array, eye: Eye) -> LidTexture:
     return LidTexture(rows, columns, _bytes(shut), lash.astype(np.float32))
 
 
-def draw_lashes(target: Image, line: Array, lash: Array, strength: float, blur: float) -> None:
-    """Draw the line where shut lids meet: `line` (N, 2) px from corner to corner, in this colour.
+def draw_lashes(
+    shape: tuple[int, ...], line: Array, lash: Array, strength: float, blur: float
+) -> Stroke | None:
+    """The line where shut lids meet: `line` (N, 2) px from corner to corner, in this colour.
 
-    `strength` is 0-1, `blur` the picture's, in px.
+    `shape` is the picture's; `strength` is 0-1, `blur` the picture's, in px. None where nothing of
+    it is in the picture.
     """
     thick = np.sin(np.linspace(0, np.pi, len(line))) * _LASH * float(np.ptp(line[:, 0]))
     upper, lower = line.copy(), line[::-1].copy()
     upper[:, 1] -= 0.5 * thick
     lower[:, 1] += 0.5 * thick[::-1]
-    shape = np.concatenate([upper, lower]).astype(np.float32)
-    low = np.clip(shape.min(0).astype(int) - 3, 0, [target.shape[1], target.shape[0]])
-    high = np.clip(shape.max(0).astype(int) + 4, 0, [target.shape[1], target.shape[0]])
+    outline = np.concatenate([upper, lower]).astype(np.float32)
+    low = np.clip(outline.min(0).astype(int) - 3, 0, [shape[1], shape[0]])
+    high = np.clip(outline.max(0).astype(int) + 4, 0, [shape[1], shape[0]])
     if (high - low).min() < 2:
-        return
-    part = target[low[1] : high[1], low[0] : high[0]]
-    mask = polygon_mask(shape - low.astype(np.float32), (part.shape[0], part.shape[1]))
-    mask = blurred(mask, max(0.6, blur))[..., None] * strength
-    dark = np.minimum(part, lash)
-    part[:] = _bytes(part + (dark - part) * mask)
+        return None
+    size = (int(high[1] - low[1]), int(high[0] - low[0]))
+    mask = polygon_mask(outline - low.astype(np.float32), size)
+    cover = blurred(mask, max(0.6, blur))[..., None] * strength
+    return Stroke(int(low[0]), int(low[1]), lash, cover, darkens=True)
 
 
 def draw_eye(
-    target: Image,
     layer: EyeLayer,
+    shape: tuple[int, ...],
     contour: Array,
     corners: Array,
     gaze: Array,
     darken: float,
     blur: float,
-) -> None:
-    """Draw the eyeball into `target` inside the lid line `contour` (N, 2) px.
+) -> Stroke | None:
+    """The eyeball inside the lid line `contour` (N, 2) px, for a picture of `shape`.
 
     `corners` (2, 2) px are those of the eye; `gaze` (2,) shifts the iris by this many half eye
-    widths; `darken` 0-1 is the lid's shadow, `blur` the picture's (px).
+    widths; `darken` 0-1 is the lid's shadow, `blur` the picture's (px). None where nothing of it is
+    in the picture.
     """
     line = smooth_closed(contour, 3)
     low = np.floor(line.min(0)).astype(int) - 2
     high = np.ceil(line.max(0)).astype(int) + 3
-    low = np.clip(low, 0, [target.shape[1], target.shape[0]])
-    high = np.clip(high, 0, [target.shape[1], target.shape[0]])
+    low = np.clip(low, 0, [shape[1], shape[0]])
+    high = np.clip(high, 0, [shape[1], shape[0]])
     if (high - low).min() < 2:
-        return
+        return None
     size = (int(high[0] - low[0]), int(high[1] - low[1]))
     mask = inset_mask(line - low, (size[1], size[0]), blur)[..., None]
-    axis, own = corners[1] - corners[0], layer.corners[1] - layer.corners[0]
-    ratio = complex(*axis) / complex(*own)
-    turn = np.array([[ratio.real, -ratio.imag], [ratio.imag, ratio.real]], np.float32)
-    middle, own_middle = corners.mean(0), layer.corners.mean(0)
-    shift = middle - low - turn @ (own_middle - layer.origin)
-    still = np.column_stack([turn, shift])
-    half = float(np.linalg.norm(axis)) / 2
-    along = axis / (2 * half)
-    moved = still.copy()
-    moved[:, 2] += half * (gaze[0] * along + gaze[1] * np.array([-along[1], along[0]]))
+    still, moved = layer.placed(corners, gaze, low)
     white = warped(layer.white, still, size, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE).astype(
         np.float32
     )
@@ -256,5 +276,4 @@ def draw_eye(
     ball = white * (1 - cover) + iris[..., :3] + glint * cover
     if darken > 0:
         ball *= 1 - darken
-    part = target[low[1] : high[1], low[0] : high[0]]
-    part[:] = np.clip(part + (ball - part) * mask + 0.5, 0, 255).astype(np.uint8)
+    return Stroke(int(low[0]), int(low[1]), ball, mask)

@@ -1,5 +1,7 @@
 """The picture taken apart: the person's matte and colours, and the background without them."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -166,3 +168,52 @@ def smooth_closed(points: Array, per_edge: int = 4) -> Array:
         + (3 * a - before - 3 * b + after) * t**3
     )  # fmt: skip
     return curve.reshape(-1, 2).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """Something drawn, to be laid over a picture."""
+
+    x: int
+    """column of the picture it begins at"""
+    y: int
+    """row of the picture it begins at"""
+    colour: Array
+    """(h, w, 3), or (3,) where it is the same all over, 0-255"""
+    cover: Array
+    """(h, w, 1) 0-1"""
+    darkens: bool = False
+    """it makes nothing lighter"""
+
+    def lay_over(self, picture: Image) -> None:
+        """Draw it on the picture (H, W, 3)."""
+        height, width = self.cover.shape[:2]
+        part = picture[self.y : self.y + height, self.x : self.x + width]
+        colour = np.minimum(part, self.colour) if self.darkens else self.colour
+        part[:] = _bytes(part + (colour - part) * self.cover)
+
+    def lay_into(self, layer: Image, x: int, y: int) -> tuple[slice, slice]:
+        """Draw it into a premultiplied layer (H, W, 4) that begins at x, y of the picture.
+
+        Returns the rows and columns of the layer that it may have changed.
+        """
+        height, width = self.cover.shape[:2]
+        rows, own_rows = _common(self.y - y, height, layer.shape[0])
+        columns, own_columns = _common(self.x - x, width, layer.shape[1])
+        colour = self.colour if self.colour.ndim == 1 else self.colour[own_rows, own_columns]
+        cover = self.cover[own_rows, own_columns]
+        part = layer[rows, columns]
+        part[..., :3] = _bytes(part[..., :3] + (colour - part[..., :3]) * cover)
+        part[..., 3:] = _bytes(part[..., 3:] + (255 - part[..., 3:]) * cover)
+        return rows, columns
+
+
+def _common(start: int, length: int, whole: int) -> tuple[slice, slice]:
+    """Where [start, start + length) lies in [0, whole), and which part of its own that is."""
+    low = min(max(start, 0), whole)
+    high = max(min(start + length, whole), low)
+    return slice(low, high), slice(low - start, high - start)
+
+
+def _bytes(values: Array) -> Image:
+    return np.clip(values + 0.5, 0, 255).astype(np.uint8)

@@ -18,7 +18,7 @@ from engines.geometry import (
     eyes,
     lip_contour,
 )
-from engines.layers import inset_mask, polygon_mask, smooth_closed
+from engines.layers import Stroke, inset_mask, polygon_mask, smooth_closed
 from engines.teeth import FINE, SIZE, lower_teeth, tongue, upper_teeth
 from engines.vision import Image, blurred, eroded, resized, square, warped
 
@@ -201,23 +201,23 @@ def _to_picture(
 
 
 def draw_mouth(
-    target: Image,
     layer: MouthLayer,
+    shape: tuple[int, ...],
     contour: Array,
     head: tuple[Array, Array, float],
     jaw: float,
     blur: float,
-) -> None:
-    """Draw the mouth's inside into `target` within the inner lip line `contour` (20, 2) px.
+) -> Stroke | None:
+    """The mouth's inside within the inner lip line `contour` (20, 2) px, for a picture of `shape`.
 
     `head` is rotation (3, 3), translation (3,) px and scale of the head; `jaw` its drop in face
-    widths, `blur` the picture's (px).
+    widths, `blur` the picture's (px). None where nothing of it is in the picture.
     """
     line = smooth_closed(contour, 3)
-    low = np.clip(np.floor(line.min(0)).astype(int) - 2, 0, [target.shape[1], target.shape[0]])
-    high = np.clip(np.ceil(line.max(0)).astype(int) + 3, 0, [target.shape[1], target.shape[0]])
+    low = np.clip(np.floor(line.min(0)).astype(int) - 2, 0, [shape[1], shape[0]])
+    high = np.clip(np.ceil(line.max(0)).astype(int) + 3, 0, [shape[1], shape[0]])
     if (high - low).min() < 2:
-        return
+        return None
     size = (int(high[0] - low[0]), int(high[1] - low[1]))
     mask = inset_mask(line - low, (size[1], size[0]), blur)
     scene = np.empty((size[1], size[0], 3), np.float32)
@@ -239,7 +239,4 @@ def draw_mouth(
     under_lip = np.array([[1, 0, 0], [0, 1, reach]], np.float32)
     soft = blurred(warped(mask, under_lip, size), reach)
     shade = np.clip(1.3 * soft - 0.15, 0.4, 1)[..., None]
-    part = target[low[1] : high[1], low[0] : high[0]]
-    part[:] = np.clip(part + (scene * shade - part) * mask[..., None] + 0.5, 0, 255).astype(
-        np.uint8
-    )
+    return Stroke(int(low[0]), int(low[1]), scene * shade, mask[..., None])

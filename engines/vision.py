@@ -65,9 +65,11 @@ def warped(
     return _cv2.warpAffine(image, matrix, size, flags=flags, borderMode=border)
 
 
-def remapped(image: P, places: Array, border: int = cv2.BORDER_CONSTANT) -> P:
-    """(h, w, ...) the picture's values at `places` (h, w, 2), by cubic interpolation."""
-    return _cv2.remap(image, places, None, cv2.INTER_CUBIC, borderMode=border)
+def remapped(
+    image: P, places: Array, border: int = cv2.BORDER_CONSTANT, method: int = cv2.INTER_CUBIC
+) -> P:
+    """(h, w, ...) the picture's values at `places` (h, w, 2)."""
+    return _cv2.remap(image, places, None, method, borderMode=border)
 
 
 def grey(picture: Image) -> Array:

@@ -9,16 +9,14 @@ import json
 import os
 import secrets
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from engines.contract import FILM, PLANES, SIZES, Floats, Size
 
@@ -29,8 +27,6 @@ EMBEDDER = "embedder."
 FOLDER = Path(__file__).with_name("data") / "weights"
 """where weights lie that come with the program"""
 
-_open = cast("Any", safe_open)
-_tensors = cast("Any", safetensors.numpy)
 _KEY = "vivant.refiner"
 
 
@@ -114,7 +110,7 @@ def read_weights(path: Path) -> Weights:
     """What is in the file; WeightsError when that is not what a refiner of this version wrote."""
     if path.exists() and not path.is_file():
         raise WeightsError(f"{path}: not a file; name the file with the weights itself")
-    with _told(path), _open(path, framework="numpy") as file:
+    with _told(path), _opened(path) as file:
         facts = _facts(path, file.metadata())
         size = cast("Size", facts["size"])
         kinds = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
@@ -142,7 +138,7 @@ def write_weights(path: Path, weights: Weights) -> None:
     }
     halves = {name: array.astype(np.float16) for name, array in weights.arrays.items()}
     # one key, for safetensors writes several in an order of chance
-    content: bytes = _tensors.save(halves, metadata={_KEY: json.dumps(facts, sort_keys=True)})
+    content = _content(halves, {_KEY: json.dumps(facts, sort_keys=True)})
     part = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:
@@ -236,9 +232,25 @@ def _facts(path: Path, metadata: Mapping[str, str] | None) -> dict[str, str]:
     return dict(zip(("size", "digest", "note"), map(str, texts), strict=True))
 
 
+def _opened(path: Path) -> AbstractContextManager[Any]:
+    """The file, open. Who only makes weights, as gpu_check does, needs no safetensors."""
+    from safetensors import safe_open  # noqa: PLC0415
+
+    return cast("Any", safe_open)(path, framework="numpy")
+
+
+def _content(halves: Mapping[str, NDArray[np.float16]], metadata: Mapping[str, str]) -> bytes:
+    """Of a file."""
+    import safetensors.numpy  # noqa: PLC0415
+
+    return cast("Any", safetensors.numpy).save(halves, metadata=metadata)
+
+
 @contextmanager
 def _told(path: Path) -> Generator[None]:
     """Turn what reading can raise into the sentence for it."""
+    from safetensors import SafetensorError  # noqa: PLC0415
+
     try:
         yield
     except FileNotFoundError as error:
