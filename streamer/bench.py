@@ -19,7 +19,7 @@ from streamer.enroll import enroll
 from streamer.errors import MediaError
 from streamer.frame import Image
 from streamer.generator import open_generator
-from streamer.generator.composite import WarpGenerator
+from streamer.generator.refined import Painter
 from streamer.picture import read_picture
 from streamer.portrait import Portrait
 from streamer.retarget import open_retargeter
@@ -77,7 +77,7 @@ class BenchReport:
 class _Stages:
     tracker: Tracker
     retargeter: PortraitRetargeter
-    generator: WarpGenerator
+    generator: Painter
     writer: VideoWriter
     clock: Clock
 

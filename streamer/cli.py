@@ -15,7 +15,17 @@ import traceback
 from collections.abc import Generator, Sequence
 from types import FrameType
 
-from streamer.commands import animate, bench, config, doctor, enroll, forget, run, serve
+from streamer.commands import (
+    animate,
+    bench,
+    config,
+    doctor,
+    engines,
+    enroll,
+    forget,
+    run,
+    serve,
+)
 from streamer.errors import StreamerError
 from streamer.missing import advice
 
@@ -82,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="log more; show tracebacks")
     parser.set_defaults(func=None)
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
-    for command in (animate, enroll, run, serve, bench, doctor, config, forget):
+    for command in (animate, enroll, run, serve, engines, bench, doctor, config, forget):
         command.add_parser(subparsers)
     for subparser in subparsers.choices.values():  # also after the command, where it is looked for
         subparser.add_argument(

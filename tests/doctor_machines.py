@@ -57,11 +57,23 @@ def camera(name=CAMERA, note="", *, forbidden=False):
     return {"camera": name, "note": note, "forbidden": forbidden}
 
 
+def engine(name, refused="", *, gpu=False):
+    """A way to compute the refiner."""
+    backend = name.partition("/")[0]
+    facts = {"name": name, "library": f"{backend} 1", "refused": refused}
+    return facts | {"backend": backend, "gpu": gpu}
+
+
 JOBS = {
     "libraries": lines(
         *(finding for n in LIBRARIES for finding in ({"begin": n}, {"end": n, "problem": ""}))
     ),
     "openvino": lines({"device": "CPU", "name": "Good CPU", "can": ["FP32", "BF16"]}),
+    "engines": lines(
+        engine("openvino/CPU/bf16"),
+        engine("tensorrt/cuda:0/fp16", gpu=True),
+        engine("torch/cuda:0/fp16/graph", gpu=True),
+    ),
     "speed": lines({"frames": 60} | dict.fromkeys(STAGES, 4.0)),
     "microphones": lines({"microphone": "default"}, {"microphone": "ALC257 Analog"}),
     "cameras": lines(camera()),
@@ -136,7 +148,14 @@ def container(root: Path, **facts) -> Machine:
         "cores": 2,
         "screen": Screen(is_terminal=False, encoding="ascii", columns=80),
     } | facts
-    return laptop(root, files, jobs, programs={}, versions={"vivant": "0.1.0"}, **facts)
+    return laptop(
+        root,
+        files,
+        jobs,
+        programs={},
+        versions={"vivant": "0.1.0", "openvino": "2026.4.1"},
+        **facts,
+    )
 
 
 def ask(path: Path) -> Capabilities:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from streamer.bench import BenchReport
@@ -14,6 +15,8 @@ _EPILOG = """examples:
   vivant bench
   vivant bench --portrait me.jpg --clip talk.mp4 --size 720 --frames 500
   vivant bench --json bench.json
+  vivant bench --engines all                the refiner's engines, too
+  vivant bench --engines openvino,torch/cuda:0
 """
 
 
@@ -22,7 +25,8 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser(
         "bench",
         help="measure speed and memory on this computer",
-        description="Time every stage on a clip: median and 95th percentile, after a warm-up.",
+        description="Time every stage on a clip: median and 95th percentile, after a warm-up.\n"
+        "--engines: what `vivant engines bench` measures, in a further table.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -31,17 +35,21 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     add("--clip", default="demo", help="video or bundled name (demo)")
     add("--size", type=int, default=512, metavar="PX", help="long side of the picture (512)")
     add("--frames", type=int, default=250, metavar="N", help="frames after the warm-up (250)")
+    add("--engines", metavar="LIST", help="all, or names that `vivant engines` lists")
     add("--json", type=Path, metavar="FILE", help="write the figures")
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print one table and write the JSON."""
+    from dataclasses import asdict
+
     from rich.console import Console
     from rich.progress import Progress
 
     from streamer.bench import WARM_UP, measure
     from streamer.bundled import clip_path, portrait_path
+    from streamer.commands.enginebench import save
     from streamer.config import Config
     from streamer.errors import ConfigError
 
@@ -54,9 +62,24 @@ def run(args: argparse.Namespace) -> int:
         portrait, clip = portrait_path(args.portrait), clip_path(args.clip)
         report = measure(portrait, clip, config, args.frames, lambda: progress.advance(task))
     console.print(_table(report))
+    figures: dict[str, object] = asdict(report)
+    if args.engines is not None:
+        figures["engines"] = _engines(console, args.engines)
     if args.json is not None:
-        _save(args.json, report)
+        save(args.json, figures)
     return 0
+
+
+def _engines(console: "Console", names: str) -> dict[str, object]:
+    """Measure and print them; for JSON."""
+    from streamer.commands.enginebench import Order, measure, show
+    from streamer.commands.enginetables import measured
+    from streamer.engine.benchmark import Effort
+
+    console.print()
+    results = measure(Order(tuple(names.split(","))), Effort())
+    show(console, results)
+    return measured(results.rows, results.weights)
 
 
 def _table(report: "BenchReport") -> "Table":
@@ -80,15 +103,3 @@ def _table(report: "BenchReport") -> "Table":
 
 def _known(value: float | None, form: str) -> str:
     return "unknown here" if value is None else format(value, form)
-
-
-def _save(path: Path, report: "BenchReport") -> None:
-    import json
-    from dataclasses import asdict
-
-    from streamer.errors import MediaError
-
-    try:
-        path.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be written: {error.strerror}") from error

@@ -19,6 +19,7 @@ from streamer.doctor.processor import (
     check_power,
     check_speed,
 )
+from streamer.doctor.refiner import check_engine, check_weights
 from streamer.doctor.sound import check_microphones
 from streamer.doctor.storage import check_data_folder, check_memory, check_recordings
 from streamer.doctor.surroundings import check_files, check_port, check_terminal, check_token
@@ -59,6 +60,7 @@ def _probes(config: Config, machine: Machine, ask: v4l2.Ask, *, quick: bool) -> 
 
     cameras = partial(check_cameras, machine, config.camera, quick=quick)
     virtual = partial(check_virtual_camera, machine, config.sink, ask)
+    engine = partial(check_engine, machine, config.generator)
     microphones = partial(check_microphones, machine, config.record)
     return [
         probe("Python", "Python", here(check_python)),
@@ -77,6 +79,8 @@ def _probes(config: Config, machine: Machine, ask: v4l2.Ask, *, quick: bool) -> 
         probe("Inference", "OpenVINO", here(check_openvino), _SLOW_S),
         probe("Inference", "GPU", here(check_gpu), _SLOW_S),
         probe("Inference", "TensorRT", here(check_tensorrt)),
+        probe("Inference", "refiner weights", partial(check_weights, config.generator)),
+        probe("Inference", "engine", engine, _SLOW_S),
         probe("Sound", "microphone", microphones, 20),
         probe("Terminal", "terminal", here(check_terminal)),
         probe("Network", "control port", partial(check_port, config)),

@@ -62,6 +62,7 @@ def main(job: str, argument: str) -> None:
     jobs: dict[str, Callable[[], Iterator[Finding]]] = {
         "libraries": _libraries,
         "openvino": _openvino,
+        "engines": _engines,
         "microphones": _microphones,
         "speed": _speed,
         "cameras": lambda: _cameras(CameraConfig.model_validate_json(argument)),
@@ -94,6 +95,15 @@ def _openvino() -> Iterator[Finding]:
         can: Sequence[str] = core.get_property(device, "OPTIMIZATION_CAPABILITIES")
         name = str(core.get_property(device, "FULL_DEVICE_NAME"))
         yield {"device": device, "name": name, "can": list(can)}
+
+
+def _engines() -> Iterator[Finding]:
+    """Every way to compute the refiner, and why some cannot be used."""
+    from streamer.engine.ways import all_ways  # noqa: PLC0415  (loads torch and TensorRT)
+
+    for way in all_ways():
+        told = {"name": way.name, "library": way.library, "refused": way.refused}
+        yield told | {"backend": way.backend, "gpu": way.is_gpu}
 
 
 def _microphones() -> Iterator[Finding]:

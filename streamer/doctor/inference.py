@@ -24,6 +24,7 @@ _OLDEST_GPU = 7.5
 _TENSORRT = ("tensorrt", "tensorrt_rtx", "tensorrt_cu13", "tensorrt_cu12")
 _NVIDIA, _DISPLAY = "0x10de", "0x03"
 _FORMAT = "--format=csv,noheader,nounits"
+_GPU_EXTRA = "python -m pip install 'vivant[gpu]'"
 _DRIVERS = "https://www.nvidia.com/drivers"
 
 
@@ -40,7 +41,8 @@ def check_openvino(machine: Machine) -> list[Check]:
     """The devices it lists, asked in another process: drivers of devices are loaded for it."""
     version = machine.distribution("openvino")
     if version is None:
-        return [Check(_TOPIC, "OpenVINO", "ok", "not installed, and nothing needs it yet")]
+        fix = "run: python -m pip install --force-reinstall ."
+        return [Check(_TOPIC, "OpenVINO", "warn", "not installed: no engine on the CPU", fix)]
     found, code = findings(machine, "openvino", _LIMIT_S)
     if not found:
         fix = "run: python -m pip install --force-reinstall openvino"
@@ -71,6 +73,13 @@ def check_gpu(machine: Machine) -> list[Check]:
     cuda = header[1] if header else ""
     checks = [_described(gpu) for gpu in gpus]
     return [*checks, _driver(machine, gpus[0].driver, cuda)] if gpus else []
+
+
+def has_gpu(machine: Machine) -> bool:
+    """Whether an NVIDIA GPU could be used, if all its software were there."""
+    if machine.platform == "darwin":
+        return False
+    return _nvidia_smi(machine) is not None or _on_the_bus(machine)
 
 
 def _nvidia_smi(machine: Machine) -> str | None:
@@ -156,7 +165,10 @@ def check_tensorrt(machine: Machine) -> list[Check]:
     """Which of its packages is installed."""
     found = _installed_tensorrt(machine)
     if not found:
-        return [Check(_TOPIC, "TensorRT", "ok", "not installed, and nothing needs it yet")]
+        if not has_gpu(machine):
+            return [Check(_TOPIC, "TensorRT", "ok", "not installed: it needs an NVIDIA GPU")]
+        why = "not installed: the GPU is used less well, or not at all"
+        return [Check(_TOPIC, "TensorRT", "warn", why, f"run: {_GPU_EXTRA}")]
     return [Check(_TOPIC, "TensorRT", "ok", ", ".join(f"{n} {v}" for n, v in found.items()))]
 
 

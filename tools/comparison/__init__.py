@@ -1,0 +1,1 @@
+"""What compares our generator with that of the seed paper."""

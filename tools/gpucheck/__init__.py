@@ -1,0 +1,1 @@
+"""The parts of gpu_check: what is measured, how, and the table."""
