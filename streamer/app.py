@@ -15,7 +15,9 @@ from streamer.config import Config, with_values
 from streamer.control import Controls, Desk
 from streamer.errors import MediaError
 from streamer.generator import open_live_generator
+from streamer.generator.composite import WarpGenerator
 from streamer.generator.live import LiveGenerator
+from streamer.generator.shelf import Make
 from streamer.metrics import Metrics
 from streamer.pipeline import Pipeline, Stages
 from streamer.portrait import Portrait, load_portrait
@@ -80,14 +82,23 @@ class Live:
             await beside(self._pipeline.run(), self._watch_desk(), *helpers)
 
     async def _watch_desk(self) -> None:
-        """End it when the desk says quit."""
-        while not self.desk.controls.quit:  # noqa: ASYNC110 - any thread may say it
+        """End it when the desk says quit; tell when another engine draws."""
+        while not self.desk.controls.quit:
+            self._tell_engine()
             await asyncio.sleep(_GLANCE_S)
         raise _Quit
 
+    def _tell_engine(self) -> None:
+        """Put what draws now into the start-up table, and a change of it into the log."""
+        label = self._generator.label
+        if label != self.metrics.chosen["generator"]:
+            self.metrics.chosen = {**self.metrics.chosen, "generator": label}
+            _log.info("drawn from now on by %s", label)
+
     async def _govern(self) -> None:
         """Keep the budget."""
-        governor = Governor(len(self.levels), self.config.latency.budget_ms)
+        budget_ms, usable = self.config.latency.budget_ms, self._generator.usable
+        governor = Governor(len(self.levels), budget_ms, usable)
         told = False
         while True:
             await asyncio.sleep(_LOOK_S)
@@ -200,15 +211,17 @@ def open_session(
     *,
     clock: Clock = monotonic_ns,
     change: Change = lambda stages: stages,
+    make: Make = WarpGenerator,
 ) -> Generator[Live]:
     """One user's run around a camera and a sink that are open, and stay so.
 
     `config.sink.size` is the size of the pictures. Nothing is recorded, and no calibration is kept.
-    Opening blocks for about half a second.
+    `make` opens portraits: one shelf's for all runs of a server. Opening blocks for about half a
+    second.
     """
     run = _Run(config, desk, Metrics(clock=clock), clock, change, None)
     with (
-        open_live_generator(config, desk, load) as generator,
+        open_live_generator(config, desk, load, make) as generator,
         _joined(run, nullcontext(camera), generator, sink, lambda: "") as live,
     ):
         yield live
@@ -266,7 +279,7 @@ def _joined(
             "portrait": f"{config.portrait}, {generator.width} x {generator.height}",
             "camera": camera.label,
             "tracker": f"MediaPipe FaceMesh on the CPU, the {config.tracker.face} face",
-            "generator": "mesh warp on the CPU: no trained refiner is installed",
+            "generator": generator.label,
             "sink": sink.label,
             "budget": f"{config.latency.budget_ms:g} ms from camera to sink",
         }

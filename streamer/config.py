@@ -116,6 +116,14 @@ class PresenceConfig(_Section):
 Background = Literal["original", "blur", "green", "matte", "image"]
 
 
+def _as_word(value: object) -> object:
+    """YAML reads a bare `off` as false."""
+    return "off" if value is False else value
+
+
+RefinerSize = Annotated[Literal["auto", "off", "xs", "s", "m"], BeforeValidator(_as_word)]
+
+
 class GeneratorConfig(_Section):
     """What the picture looks like."""
 
@@ -123,10 +131,11 @@ class GeneratorConfig(_Section):
     crop: Literal["none", "head"] = "none"
     background: Background = "original"
     image: str | None = None
-    refiner: Literal["auto", "off", "xs", "s", "m"] = "auto"
+    refiner: RefinerSize = "auto"
     weights: str | None = None
     engine: Literal["auto", "openvino", "tensorrt", "torch"] = "auto"
     device: str | None = None
+    show: Literal["picture", "gate"] = "picture"
 
 
 class SinkConfig(_Section):

@@ -117,3 +117,22 @@ def test_too_slow_a_generator_lowers_the_quality_and_says_so(caplog):
     with caplog.at_level("INFO"), open_live(config, change=change) as live:
         asyncio.run(main(live))
     assert "quality lowered to" in caplog.text
+
+
+def test_the_engine_that_draws_is_told_when_it_arrives(caplog):
+    """In the start-up table and in the log; a run that nobody governs, too."""
+    config = settings(**{"camera.loop": True, "latency.adapt": False})
+
+    async def main(live):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(live.run())
+            await asyncio.sleep(0.2)
+            live._generator.library.steps.label = lambda name: f"refiner XS draws {name}"
+            while "XS" not in live.status().chosen["generator"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            live.desk.edit(lambda controls: replace(controls, quit=True))
+
+    with caplog.at_level("INFO"), open_live(config) as live:
+        assert live.metrics.chosen["generator"].startswith("mesh warp on the CPU")
+        asyncio.run(main(live))
+    assert "drawn from now on by refiner XS draws" in caplog.text

@@ -85,7 +85,7 @@ def test_nothing_jumps_where_the_moving_part_ends(kind):
     """At rest the part that is drawn anew is the one that lies under it."""
     view = backdrops("mei").view(kind)
     away = np.abs(drawn("mei", kind).astype(int) - view.scene.still).max(2)
-    rows, columns = generator("mei")._region
+    rows, columns = generator("mei").moving
     frame = np.zeros(away.shape, bool)
     frame[rows, columns] = True
     frame[rows.start + 4 : rows.stop - 4, columns.start + 4 : columns.stop - 4] = False

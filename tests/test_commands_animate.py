@@ -250,3 +250,14 @@ def test_help_has_examples(capsys):
         main(["animate", "--help"])
     assert ended.value.code == 0
     assert "vivant animate ada demo -o ada.mp4" in capsys.readouterr().out
+
+
+def test_a_gate_without_a_refiner_is_an_error_of_one_line(vivant):
+    """It says what is missing and what to do; nothing is written."""
+    code, _, complaint = vivant(
+        "-o", "a.mp4", *SHORT, "--show", "gate", "--set", "generator.refiner=off"
+    )
+    assert code == 4
+    assert "generator.show gate: generator.refiner is off" in complaint
+    assert complaint.count("\n") == 1
+    assert files() == []

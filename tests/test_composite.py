@@ -92,8 +92,8 @@ def test_the_head_does_turn():
 def test_the_neck_stays_under_a_turn():
     """The head turns about its neck and not about the ears."""
     g, p = generator(), portrait()
-    _, (rotation, translation, scale) = g._deformed([motion((20, 10, 15))])
-    neck = scale[0] * rotation[0] @ NECK + translation[0]
+    _, ((rotation, translation, scale),) = g._deformed([motion((20, 10, 15))])
+    neck = scale * rotation @ NECK + translation
     rest = p.pose.scale * p.pose.rotation @ NECK + p.pose.translation
     assert np.allclose(neck, rest, atol=0.05)
 

@@ -19,6 +19,12 @@ def layer(name="ada", side=0):
     return eye_layer(p.picture, p.landmarks, eyes()[side])
 
 
+def lay(stroke, target):
+    """On the picture, unless there is nothing in it."""
+    if stroke is not None:
+        stroke.lay_over(target)
+
+
 def drawn(name="ada", side=0, gaze=(0.0, 0.0), darken=0.0, onto=None):
     """The photo with one eye drawn anew where it is, and the mask of that eye."""
     p, eye = portrait(name), eyes()[side]
@@ -26,7 +32,10 @@ def drawn(name="ada", side=0, gaze=(0.0, 0.0), darken=0.0, onto=None):
     contour = p.landmarks[eye.contour, :2]
     corners = p.landmarks[eye.corners, :2]
     corners = corners[np.argsort(corners[:, 0])]
-    draw_eye(target, layer(name, side), contour, corners, np.float32(gaze), darken, 0.8)
+    lay(
+        draw_eye(layer(name, side), target.shape, contour, corners, np.float32(gaze), darken, 0.8),
+        target,
+    )
     return target, polygon_mask(contour, p.picture.shape[:2]) > 0.5
 
 
@@ -111,11 +120,13 @@ def test_an_eye_that_leaves_the_picture_is_cut():
         target = np.zeros((100, 100, 3), np.uint8)
         moved = contour - middle + np.float32(at)
         corners = np.float32([moved.min(0), moved.max(0)])
-        draw_eye(target, layer(), moved, corners, np.zeros(2, np.float32), 0, 0.8)
+        lay(
+            draw_eye(layer(), target.shape, moved, corners, np.zeros(2, np.float32), 0, 0.8), target
+        )
         inside = min(at) >= 0 and max(at) < 100
         assert target.any() == inside
     flat = np.column_stack([contour[:, 0], np.full(len(contour), 40)]).astype(np.float32)
-    draw_eye(p.picture.copy(), layer(), flat, flat[[0, 8]], np.zeros(2, np.float32), 0, 0.8)
+    draw_eye(layer(), p.picture.shape, flat, flat[[0, 8]], np.zeros(2, np.float32), 0, 0.8)
 
 
 def test_a_shut_or_tiny_eye_still_makes_a_layer():
@@ -136,8 +147,21 @@ def test_lashes_darken_only_the_line_of_the_lids():
     skin = np.full((60, 100, 3), 180, np.uint8)
     line = np.column_stack([np.linspace(20, 80, 9), np.full(9, 30)]).astype(np.float32)
     drawn = skin.copy()
-    draw_lashes(drawn, line, np.array([60, 40, 30], np.float32), 1.0, 0.6)
+    lay(draw_lashes(skin.shape, line, np.array([60, 40, 30], np.float32), 1.0, 0.6), drawn)
     assert (drawn <= skin).all()
     assert drawn[30, 50].max() < 120
     assert (drawn[:20] == 180).all()
     assert (drawn[:, :15] == 180).all()
+
+
+@pytest.mark.parametrize("gaze", [(0, 0), (0.3, 0)])
+def test_the_irises_place_is_where_it_is_drawn(gaze):
+    """What the refiner is told of it; its radius too, at any size of the eye."""
+    p, eye = portrait(), eyes()[0]
+    corners = p.landmarks[eye.corners, :2]
+    corners = corners[np.argsort(corners[:, 0])]
+    image, mask = drawn(gaze=gaze)
+    x, y, radius = layer().iris_at(corners, np.float32(gaze))
+    assert (x, y) == pytest.approx(dark_middle(image, mask), abs=0.1 * mask.any(0).sum())
+    assert radius == pytest.approx(layer().radius)
+    assert layer().iris_at(2 * corners, np.float32(gaze))[2] == pytest.approx(2 * radius, rel=1e-3)

@@ -14,7 +14,8 @@ from streamer.config import Config, GainsConfig, GeneratorConfig
 from streamer.control import Controls
 from streamer.errors import ConfigError, MediaError
 from streamer.generator import library as module
-from streamer.generator.library import LEVELS, Library
+from streamer.generator.ladder import PLAIN
+from streamer.generator.library import Library
 from tests.faces import portrait
 
 SIZE = 64
@@ -151,7 +152,7 @@ def test_a_level_has_its_own_size_and_the_canvas_stays():
             library.look(controls(level=level))
             until(lambda: idle(library))
             generator = library.opened("a", level).generator
-            assert generator.width == round(SIZE * LEVELS[level].scale / 2) * 2
+            assert generator.width == round(SIZE * PLAIN[level].scale / 2) * 2
         assert library.size == (SIZE, SIZE)
 
 

@@ -104,3 +104,25 @@ def test_a_best_step_that_is_the_only_one_can_be_helpless_too():
     governor = Governor(1, BUDGET_MS)
     assert set(play(governor, 20, lambda _: recent(90))) == {0}
     assert governor.helpless
+
+
+def test_steps_that_cannot_be_shown_are_passed_over():
+    """Down and up again: only what is usable is chosen."""
+    usable = {2, 4, 5}
+    governor = Governor(6, BUDGET_MS, usable.__contains__)
+    levels = play(governor, 30, lambda _: recent(90))
+    assert sorted(set(levels)) == [0, 4, 5]
+    levels = play(governor, 200, lambda _: recent(10))
+    assert sorted(set(levels)) == [2, 4, 5]
+    usable.discard(2)
+    assert set(play(governor, 30, lambda _: recent(90))[-5:]) == {5}
+
+
+def test_a_step_that_comes_later_is_not_taken_for_one_that_was_left():
+    """Nothing was lowered, so nothing has to be raised: the best is shown once it is there."""
+    usable = {3}
+    governor = Governor(4, BUDGET_MS, usable.__contains__)
+    assert set(play(governor, 20, lambda _: recent(10))) == {0}
+    usable.add(1)
+    assert set(play(governor, 20, lambda _: recent(10))) == {0}
+    assert play(governor, 20, lambda _: recent(90))[-1] == 3

@@ -48,6 +48,11 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     add("--size", type=int, metavar="PX", help="long side (default: the picture's, at most 1080)")
     add("--crop", choices=("none", "head"), help="head: head and shoulders, 512 x 512")
     add("--compare", action="store_true", help="show the driver beside the result")
+    add(
+        "--show",
+        choices=("picture", "gate"),
+        help="gate: what the refiner changes; red is painted, green lit, blue moved",
+    )
     add("--gif", action="store_true", help="also a short .gif loop beside the video")
     add("--webp", action="store_true", help="also a short .webp loop beside the video")
     add("--start", type=float, default=0.0, metavar="S", help="begin at this second of the video")
@@ -103,6 +108,7 @@ def _settings(args: argparse.Namespace) -> "Config":
         "generator.size": args.size,
         "generator.crop": args.crop,
         "retarget.mode": args.mode,
+        "generator.show": args.show,
     }
     for text in args.gain:
         part, _, strength = text.partition("=")

@@ -54,6 +54,11 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     add("--virtualcam", metavar="NAME", help="the virtual camera: part of its name, number or path")
     add("-o", "--output", metavar="FILE", help="write a video, and use no virtual camera")
     add("--record", nargs="?", const=True, metavar="FILE", help="record from the start")
+    add(
+        "--show",
+        choices=("picture", "gate"),
+        help="gate: what the refiner changes; red is painted, green lit, blue moved",
+    )
     add("--json", type=Path, metavar="FILE", help="write the figures")
     add("--plain", action="store_true", help="no screen and no keys: only messages, on stderr")
     add_config_options(parser)
@@ -130,6 +135,7 @@ def _config(args: argparse.Namespace) -> "Config":
         "camera.kind": "webcam" if args.camera else None,
         "sink.device": _device(args.virtualcam),
         "sink.kind": "virtualcam" if args.virtualcam else None,
+        "generator.show": args.show,
         "record.path": args.record if isinstance(args.record, str) else None,
     }
     if args.clip:

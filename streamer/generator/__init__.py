@@ -1,42 +1,84 @@
 """From the portrait's motion to its picture."""
 
+import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from streamer.config import Config, GeneratorConfig
 from streamer.control import Desk
+from streamer.engine.choose import choose_engine
+from streamer.errors import EngineError
 from streamer.generator.background import Backdrops, read_image
 from streamer.generator.composite import WarpGenerator
 from streamer.generator.fit import fit
+from streamer.generator.ladder import levels_of
 from streamer.generator.library import Library
 from streamer.generator.live import LiveGenerator
+from streamer.generator.refined import Painter, RefinedGenerator
+from streamer.generator.shelf import Make
+from streamer.generator.sights import shapes_of, sight_of
+from streamer.generator.workshop import Choose, Workshop
 from streamer.portrait import Portrait
+
+_PATIENCE_S = 0.5
+"""How long a run's start waits for engines: those that are there at once are told at once."""
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
-def open_generator(config: GeneratorConfig, portrait: Portrait) -> Generator[WarpGenerator]:
-    """The generator of one portrait, before the background of the settings.
+def open_generator(
+    config: GeneratorConfig, portrait: Portrait, choose: Choose = choose_engine
+) -> Generator[Painter]:
+    """The generator of one portrait, before the background of the settings, refined as can be.
 
-    MediaError when the background's picture cannot be read.
+    MediaError when the background's picture cannot be read, EngineError when the refiner of the
+    settings cannot be used.
     """
-    generator = WarpGenerator(config, portrait)
+    warp = WarpGenerator(config, portrait)
+    size = (warp.width, warp.height)
     if config.background != "original":
-        size = (generator.width, generator.height)
-        backdrops = Backdrops(generator, fit(size, size), lambda: read_image(config))
-        generator.scene = backdrops.view(config.background).scene
-    yield generator
+        backdrops = Backdrops(warp, fit(size, size), lambda: read_image(config))
+        warp.scene = backdrops.view(config.background).scene
+    workshop = Workshop(config, None, lambda: None, choose)
+    try:
+        yield _best(config, warp, workshop)
+    finally:
+        workshop.close()
+
+
+def _best(config: GeneratorConfig, warp: WarpGenerator, workshop: Workshop) -> Painter:
+    """The best that can be had, however slow it is: nobody waits for single pictures."""
+    problem: EngineError | None = None
+    for level in levels_of(config):
+        if level.refinement is None:
+            break
+        try:
+            shapes = shapes_of(warp, level.refinement, (warp.width, warp.height))
+            choice = workshop.opened(shapes)
+        except EngineError as error:
+            if config.refiner != "auto":
+                raise
+            problem = problem or error
+            _log.warning("%s cannot be used: %s", level.name, error)
+            continue
+        sight = sight_of(warp, level.refinement, choice.facts.contract)
+        return RefinedGenerator(warp, choice.engine, sight, workshop.failed, config.show)
+    if problem is not None and config.show == "gate":
+        raise problem
+    return warp
 
 
 @contextmanager
 def open_live_generator(
-    config: Config, desk: Desk, load: Callable[[str], Portrait]
+    config: Config, desk: Desk, load: Callable[[str], Portrait], make: Make = WarpGenerator
 ) -> Generator[LiveGenerator]:
     """The generator of a run; its other portraits are opened with `load` as they are asked for.
 
     Raises what `load` raises for the first one, MediaError when the pictures of the background or
     the card cannot be read. Closing takes less than a second.
     """
-    library = Library(config, load, config.sink.size)
+    library = Library(config, load, config.sink.size, make=make)
     generator = LiveGenerator(config, desk, library)
     with library:
+        library.settle(_PATIENCE_S)
         yield generator

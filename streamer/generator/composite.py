@@ -1,33 +1,31 @@
 """The training-free generator moves the portrait's own pixels, eyes and mouth under the skin."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from engines.eyes import draw_eye, draw_lashes, eye_layer, lid_texture
+from engines.eyes import lid_texture
 from engines.features import inside_lips, place_lids, place_lips
 from engines.fill import atlas
-from engines.geometry import POINTS, Pose, euler_deg, eyes, lip_contour
-from engines.layers import blur_of, premultiplied
+from engines.geometry import POINTS, Pose, eyes
+from engines.layers import Stroke, premultiplied
 from engines.mesh import Mesh, Proxy, build_mesh, deform
-from engines.mouth import draw_mouth, mouth_layer
 from engines.raster import blend_over, rasterise, soften_breaks
 from engines.subdivide import face_mesh
-from engines.vision import mixed
 from streamer.config import GeneratorConfig
 from streamer.frame import Array, Image, Motion
 from streamer.generator.canvas import canvas_of, reduced
-from streamer.generator.paint import emptiness, paint
+from streamer.generator.openings import Head, Openings
+from streamer.generator.paint import paint
+from streamer.generator.skin import Skin
 from streamer.portrait import Portrait
-from streamer.retarget.pose import NECK, smooth_step
+from streamer.retarget.pose import NECK
 
-_LID_SHADOW = 0.25
-_REVEAL_DEG, _REVEAL_TURNED_DEG, _REVEAL_STEPS = (5.0, 13.0), (2.0, 9.0), 16
-"""Turns between which the fill of a cheek comes in: for a photo from the front, for others."""
-_LIDS_MEET_BELOW = 0.35
 _MOVING = 0.004
 """Share in the head's turn below which a vertex counts as still."""
 
@@ -42,6 +40,21 @@ class Scene:
     """the background alone, of the part that moves"""
     silhouette: bool = False
     """the person is white, all over"""
+    behind: Image | None = None
+    """(height, width, 3) the other background; None = the photo's own"""
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A motion as it will be drawn."""
+
+    motion: Motion
+    points: Array
+    """(468, 3) of the face, in pixels of the picture"""
+    places: Array
+    """(h, w, 2) where in the texture each pixel of the part that moves comes from"""
+    strokes: tuple[Stroke, ...]
+    """eyes and mouth"""
 
 
 class WarpGenerator:
@@ -57,40 +70,44 @@ class WarpGenerator:
         canvas = canvas_of(config, portrait)
         self.portrait, self.canvas = portrait, canvas
         self._lock = threading.Lock()
+        self._first: WarpGenerator | None = None
         self.width, self.height = canvas.width, canvas.height
         face, pose = portrait.points[:POINTS], portrait.pose
-        self._mesh = build_mesh(face, pose, (portrait.width, portrait.height), proxy)
-        self._left, self._right = (
-            eye_layer(portrait.picture, portrait.landmarks, e) for e in eyes()
-        )
-        mouth_px = float(np.linalg.norm(face[61] - face[291])) * pose.scale * canvas.scale
-        self._mouth = mouth_layer(
-            portrait.picture, portrait.landmarks, pose, (face, portrait.shut), max(16.0, mouth_px)
-        )
-        self._mouth_width = self._mouth.width
+        self.mesh = build_mesh(face, pose, (portrait.width, portrait.height), proxy)
+        self.openings = Openings(portrait, canvas)
         texture_scale = min(1.0, canvas.scale)
-        self._blur = _face_blur(portrait) * canvas.scale
-        rest = _at_rest(self._mesh, face, pose)
-        uv = np.ascontiguousarray((rest[:, :2] + 0.5) * texture_scale - 0.5)
-        self._atlas = atlas(_texture(portrait, texture_scale), uv, self._mesh, pose)
-        self._texture = self._atlas.texture.copy()
-        self._empty = emptiness(self._atlas.texture, self._atlas.filled)
-        self._revealed = {-1: 0, 1: 0}
-        self._lids = [lid_texture(self._atlas.texture, self._atlas.uv, eye) for eye in eyes()]
-        self._closed = [0, 0]
-        self._region = self._moving_region(rest)
-        rows, columns = self._region
+        self.rest = _at_rest(self.mesh, face, pose)
+        """(V, 3) the vertices at rest, in pixels of the photo"""
+        uv = np.ascontiguousarray((self.rest[:, :2] + 0.5) * texture_scale - 0.5)
+        self.atlas = atlas(_texture(portrait, texture_scale), uv, self.mesh, pose)
+        left, right = (lid_texture(self.atlas.texture, self.atlas.uv, eye) for eye in eyes())
+        self._lids = (left, right)
+        self.skin = Skin(self.atlas, self._lids)
+        self.moving = self._moving_part()
+        """rows and columns of the picture outside which nothing ever moves"""
+        rows, columns = self.moving
         self._depth = np.zeros((self.height, self.width), np.float32)[rows, columns].copy()
         self._map = np.zeros((1, *self._depth.shape, 2), np.float32)
         still = canvas.shown(portrait.picture)
-        self.original = Scene(still, self._visible_plate(still, rest))
+        self.original = Scene(still, self._visible_plate(still))
         """before the photo's own background"""
         self.scene = self.original
         """what is drawn on unless another one is asked for"""
 
-    def _moving_region(self, rest: Array) -> tuple[slice, slice]:
-        """Rows and columns of the output outside which nothing ever moves."""
-        moving = self.canvas.place(rest[self._mesh.head > _MOVING])[:, :2]
+    def twin(self) -> "WarpGenerator":
+        """The same portrait with buffers of its own; what is only read is shared."""
+        other = copy(self)
+        vars(other).update(
+            _first=self._first or self,  # lives as long as its twins: see Shelf
+            _lock=threading.Lock(),
+            skin=self.skin.anew(),
+            _depth=np.zeros_like(self._depth),
+            _map=np.zeros_like(self._map),
+        )
+        return other
+
+    def _moving_part(self) -> tuple[slice, slice]:
+        moving = self.canvas.place(self.rest[self.mesh.head > _MOVING])[:, :2]
         margin = 0.3 * self.portrait.pose.scale * self.canvas.scale
         low = np.floor(moving.min(0) - margin).astype(int)
         high = np.ceil(moving.max(0) + margin).astype(int)
@@ -103,7 +120,7 @@ class WarpGenerator:
         person = white(self.at_rest) if silhouette else self.at_rest
         still = np.empty_like(behind)
         blend_over(person, behind, still)
-        return Scene(still, np.ascontiguousarray(behind[self._region]), silhouette)
+        return Scene(still, np.ascontiguousarray(behind[self.moving]), silhouette, behind)
 
     @cached_property
     def at_rest(self) -> Image:
@@ -111,29 +128,35 @@ class WarpGenerator:
         matte = self.canvas.shown(self.portrait.matte).astype(np.float32) / 255
         return premultiplied(self.canvas.shown(self.portrait.foreground), matte)
 
-    def _visible_plate(self, still: Image, rest: Array) -> Image:
+    def _visible_plate(self, still: Image) -> Image:
         """The plate where the head may uncover it, the picture itself where everything stays."""
-        uv = np.column_stack([self._mesh.head, self._mesh.head]).astype(np.float32)
+        uv = np.column_stack([self.mesh.head, self.mesh.head]).astype(np.float32)
         out = np.zeros_like(self._map)
-        self._rasterise(rest, uv[self._atlas.source], out)
+        self._rasterise(self.rest, uv[self.atlas.source], out, self._depth, self.moving)
         t = np.clip((out[0, ..., :1] - 0.02) / 0.1, 0, 1)
         share = t * t * (3 - 2 * t)
-        own = still[self._region].astype(np.float32)
-        plate = self.canvas.shown(self.portrait.plate)[self._region].astype(np.float32)
+        own = still[self.moving].astype(np.float32)
+        plate = self.canvas.shown(self.portrait.plate)[self.moving].astype(np.float32)
         return np.clip(own + (plate - own) * share + 0.5, 0, 255).astype(np.uint8)
 
-    def _rasterise(self, vertices: Array, uv: Array, out: Array) -> None:
-        rows, columns = self._region
-        local = self.canvas.place(vertices) - np.array([columns.start, rows.start, 0], np.float32)
-        drawn = np.ascontiguousarray(local[self._atlas.source][None])
-        rasterise(
-            drawn,
-            self._atlas.triangles,
-            np.ascontiguousarray(uv),
-            self._mesh.holes,
-            out,
-            self._depth,
-        )
+    @cached_property
+    def map_at_rest(self) -> Array:
+        """(height, width, 2) where in the texture each pixel of the picture at rest comes from."""
+        shape = (self.height, self.width)
+        out, everywhere = np.zeros((1, *shape, 2), np.float32), (slice(None), slice(None))
+        depth = np.zeros(shape, np.float32)
+        self._rasterise(self.rest, self.atlas.uv, out, depth, everywhere)
+        return out[0]
+
+    def _rasterise(
+        self, vertices: Array, uv: Array, out: Array, depth: Array, part: tuple[slice, slice]
+    ) -> None:
+        """Into `out`, whose first pixel is the first of this part of the picture."""
+        begin = np.array([part[1].start or 0, part[0].start or 0, 0], np.float32)
+        local = self.canvas.place(vertices) - begin
+        drawn = np.ascontiguousarray(local[self.atlas.source][None])
+        uv = np.ascontiguousarray(uv)
+        rasterise(drawn, self.atlas.triangles, uv, self.mesh.holes, out, depth)
 
     def generate(self, motion: Motion, scene: Scene | None = None) -> Image:
         """One picture (height, width, 3). The array is the caller's."""
@@ -144,19 +167,23 @@ class WarpGenerator:
         vertices, heads = self._deformed(motions)
         with self._lock:
             return [
-                self._draw(scene or self.scene, motion, points, (turn, shift, float(scale)))
-                for motion, points, turn, shift, scale in zip(
-                    motions, vertices, *heads, strict=True
-                )
+                self.painted(self._traced(motion, points, head), scene)
+                for motion, points, head in zip(motions, vertices, heads, strict=True)
             ]
 
-    def _deformed(self, motions: Sequence[Motion]) -> tuple[Array, tuple[Array, Array, Array]]:
-        """Vertices (B, V, 3) in picture pixels; rotation, translation and scale of each head."""
+    @contextmanager
+    def traced(self, motion: Motion) -> Generator[Traced]:
+        """The motion laid out; inside the block it may be painted, and nobody else draws."""
+        (vertices,), (head,) = self._deformed([motion])
+        with self._lock:
+            yield self._traced(motion, vertices, head)
+
+    def _deformed(self, motions: Sequence[Motion]) -> tuple[Array, list[Head]]:
+        """Vertices (B, V, 3) in pixels of the photo, and each head."""
         portrait, pose = self.portrait, self.portrait.pose
         face = portrait.shut + np.stack([m.deltas for m in motions])
-        face = place_lips(
-            face, np.array([m.aperture for m in motions], np.float32) * self._mouth_width
-        )
+        apertures = np.array([m.aperture for m in motions], np.float32)
+        face = place_lips(face, apertures * self.openings.mouth_width)
         own = portrait.points[:POINTS]
         face = place_lids(face, own, np.stack([m.openness for m in motions]))
         rotation = pose.rotation @ np.stack([m.rotation for m in motions])
@@ -164,84 +191,29 @@ class WarpGenerator:
         shift = np.pad(np.stack([m.translation for m in motions]), ((0, 0), (0, 1))) * pose.scale
         neck = pose.translation + pose.scale * pose.rotation @ NECK + shift
         translation = neck - scale[:, None] * (rotation @ NECK)
-        heads = (rotation.astype(np.float32), translation.astype(np.float32), scale)
-        return deform(self._mesh, face - own, pose, heads), heads
+        rotation, translation = rotation.astype(np.float32), translation.astype(np.float32)
+        vertices = deform(self.mesh, face - own, pose, (rotation, translation, scale))
+        return vertices, list(zip(rotation, translation, map(float, scale), strict=True))
 
-    def _draw(
-        self, scene: Scene, motion: Motion, vertices: Array, head: tuple[Array, Array, float]
-    ) -> Image:
-        self._rasterise(vertices, self._atlas.uv, self._map)
-        self._reveal(motion)
-        self._shut_lids(motion)
+    def _traced(self, motion: Motion, vertices: Array, head: Head) -> Traced:
+        self._rasterise(vertices, self.atlas.uv, self._map, self._depth, self.moving)
+        self.skin.follow(motion)
+        points = self.canvas.place(vertices[:POINTS])
+        strokes = tuple(self.openings.strokes(points, motion, head, self._lids))
+        return Traced(motion, points, self._map[0], strokes)
+
+    def painted(self, traced: Traced, scene: Scene | None = None) -> Image:
+        """The picture (height, width, 3) of what is traced just now. The array is the caller's."""
+        scene = scene or self.scene
         picture = scene.still.copy()
-        moving = picture[self._region]
-        texture, places = (self._texture, self._empty), self._map[0]
-        paint(*texture, places, scene.plate, moving, white=scene.silhouette)
-        soften_breaks(self._map[0], moving)
+        moving = picture[self.moving]
+        texture = (self.skin.pixels, self.skin.empty)
+        paint(*texture, traced.places, scene.plate, moving, white=scene.silhouette)
+        soften_breaks(traced.places, moving)
         if not scene.silhouette:
-            points = self.canvas.place(vertices[:POINTS])
-            self._draw_mouth(picture, points, motion, head)
-            self._draw_eyes(picture, points, motion)
+            for stroke in traced.strokes:
+                stroke.lay_over(picture)
         return picture
-
-    def _reveal(self, motion: Motion) -> None:
-        """Blend the fill of each cheek in as far as the head turns it into view."""
-        yaw = euler_deg(motion.rotation)[0]
-        low, high = _REVEAL_TURNED_DEG if self._atlas.turned > 0 else _REVEAL_DEG
-        steps = {
-            side: round(smooth_step((side * yaw - low) / (high - low)) * _REVEAL_STEPS)
-            for side in (-1, 1)
-        }
-        for part in self._atlas.parts:
-            share = steps[part.side] / _REVEAL_STEPS
-            if steps[part.side] != self._revealed[part.side]:
-                here = (part.rows, part.columns)
-                own, filled = self._atlas.texture[here], self._atlas.filled[here]
-                self._texture[here] = mixed(own, filled, share)
-        self._revealed = steps
-
-    def _shut_lids(self, motion: Motion) -> None:
-        """Take the eyeball's rest off the lids as they close."""
-        for side, (lid, openness) in enumerate(zip(self._lids, motion.openness, strict=True)):
-            step = round(smooth_step(1 - float(openness) / _LIDS_MEET_BELOW) * _REVEAL_STEPS)
-            if step != self._closed[side]:
-                own = self._atlas.texture[lid.rows, lid.columns]
-                now = mixed(own, lid.shut, step / _REVEAL_STEPS)
-                self._texture[lid.rows, lid.columns] = now
-                self._closed[side] = step
-
-    def _draw_mouth(
-        self, picture: Image, points: Array, motion: Motion, head: tuple[Array, Array, float]
-    ) -> None:
-        if motion.aperture <= 0:
-            return
-        rotation, translation, scale = head
-        translation = self.canvas.place(translation[None])[0]
-        draw_mouth(
-            picture,
-            self._mouth,
-            points[lip_contour(), :2],
-            (rotation, translation, scale * self.canvas.scale),
-            motion.jaw,
-            self._blur,
-        )
-
-    def _draw_eyes(self, picture: Image, points: Array, motion: Motion) -> None:
-        for eye, layer, lid, openness in zip(
-            eyes(), (self._left, self._right), self._lids, motion.openness, strict=True
-        ):
-            closing = smooth_step(1 - float(openness) / _LIDS_MEET_BELOW)
-            if closing > 0:
-                line = points[[eye.corners[0], *eye.upper, eye.corners[1]], :2]
-                draw_lashes(picture, line, lid.lash, 0.8 * closing, self._blur)
-            if openness <= 0.02:
-                continue
-            corners = points[eye.corners, :2]
-            corners = corners[np.argsort(corners[:, 0])]
-            darken = _LID_SHADOW * float(np.clip(1 - openness, 0, 1))
-            draw_eye(
-                picture, layer, points[eye.contour, :2], corners, motion.gaze, darken, self._blur
-            )
 
 
 def _at_rest(mesh: Mesh, face: Array, pose: Pose) -> Array:
@@ -261,16 +233,3 @@ def _texture(portrait: Portrait, scale: float) -> Image:
 def white(person: Image) -> Image:
     """The same shape (h, w, 4), all white."""
     return np.repeat(person[..., 3:], 4, axis=2)
-
-
-def _face_blur(portrait: Portrait) -> float:
-    """The blur of the photo around eyes, nose and mouth, in picture px."""
-    rows, columns = box_around(portrait.landmarks[33:POINTS], portrait.picture.shape)
-    return blur_of(portrait.picture[rows, columns])
-
-
-def box_around(points: Array, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Rows and columns of a picture of this shape that hold the points (N, 2 or 3)."""
-    low = np.clip(points[:, :2].min(0).astype(int), 0, [shape[1] - 2, shape[0] - 2])
-    high = np.clip(points[:, :2].max(0).astype(int) + 1, low + 2, [shape[1], shape[0]])
-    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))

@@ -17,12 +17,17 @@ from typing import Self
 from streamer.bundled import portrait_path
 from streamer.config import Background, Config
 from streamer.control import Controls
+from streamer.engine.choose import choose_engine
 from streamer.errors import StreamerError
 from streamer.frame import Image
 from streamer.generator.background import Backdrops, read_image
 from streamer.generator.canvas import canvas_of
 from streamer.generator.composite import WarpGenerator
-from streamer.generator.fit import fit
+from streamer.generator.opened import Opened, open_warp
+from streamer.generator.refined import RefinedGenerator
+from streamer.generator.shelf import Make
+from streamer.generator.steps import Steps
+from streamer.generator.workshop import Choose
 from streamer.portrait import Portrait
 
 _OPEN, _LOADED = 4, 8
@@ -35,32 +40,12 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """A step of the quality ladder."""
-
-    name: str
-    scale: float
-    """size of the picture relative to the best; the canvas stays"""
-
-
-LEVELS = (Level("full", 1.0), Level("3/4 size", 0.75), Level("half size", 0.5))
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A portrait that can be drawn."""
-
-    name: str
-    level: int
-    generator: WarpGenerator
-    backdrops: Backdrops
-
-
-@dataclass(frozen=True, slots=True)
 class _Wish:
-    """What shall be open, most urgent first, and before which background."""
+    """What is asked for."""
 
-    keys: tuple[tuple[str, int], ...]
+    names: tuple[str, ...]
+    """the portrait, the next and the previous one"""
+    level: int
     background: Background
 
 
@@ -72,13 +57,22 @@ class Library:
     """
 
     def __init__(
-        self, config: Config, load: Callable[[str], Portrait], size: tuple[int, int] | None
+        self,
+        config: Config,
+        load: Callable[[str], Portrait],
+        size: tuple[int, int] | None,
+        choose: Choose = choose_engine,
+        make: Make = WarpGenerator,
     ) -> None:
         """Open the first portrait; what `load` raises for it, and for its background, goes on.
 
-        `size` is the canvas' (width, height); None: as large as the first portrait.
+        `size` is the canvas' (width, height); None: as large as the first portrait. EngineError
+        when the settings name a refiner that is not installed. Libraries whose `make` is one
+        shelf's have what they open in common.
         """
-        self._config, self._load = config.generator, load
+        self._config, self._load, self._make = config.generator, load, make
+        self.steps = Steps(config, self._wake, choose)
+        """the quality ladder"""
         self._changed = threading.Condition()
         self._portraits: OrderedDict[str, Portrait] = OrderedDict()
         self._opened: OrderedDict[tuple[str, int], Opened] = OrderedDict()
@@ -92,11 +86,13 @@ class Library:
         first = load(config.portrait)
         own = canvas_of(self._config, first)
         self.size = size or (own.width, own.height)
-        self.first = self._open(first, (config.portrait, 0))
+        self._wish = _Wish((config.portrait,), 0, self._config.background)
+        self.first = self._open(first, (config.portrait, self.steps.plain))
         """the portrait of the settings; never closed"""
         self.first.backdrops.view(self._config.background)
         self._keep(first, self.first, self._config.background)
-        self._wish = _Wish(((config.portrait, 0),), self._config.background)
+        self.steps.begin(self.first.warp, self.size)
+        self.steps.meet(config.portrait, self.first.warp)
         self._thread = threading.Thread(target=self._prepare, name="prepare")
 
     def __enter__(self) -> Self:
@@ -108,6 +104,24 @@ class Library:
             self._closed = True
             self._changed.notify()
         self._thread.join(_CLOSE_S)
+        self.steps.close()
+
+    def _wake(self) -> None:
+        """Something has come or gone."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def settle(self, seconds: float) -> None:
+        """Wait for the engines of the first portrait, but not longer than that."""
+        with self._changed:
+            self._changed.wait_for(self._is_settled, seconds)
+
+    def _is_settled(self) -> bool:
+        """Nothing is left to do for it."""
+        wish = self._wish
+        return not self.steps.pending(wish.names[0], wish.level) and (
+            self.steps.plain == 0 or self._next() is None
+        )
 
     @property
     def preparing(self) -> str:
@@ -125,7 +139,7 @@ class Library:
     def opened(self, name: str, level: int | None = None) -> Opened | None:
         """The portrait at this step of the ladder, or at any; None where it is not open."""
         with self._changed:
-            levels = range(len(LEVELS)) if level is None else (level,)
+            levels = range(len(self.steps.levels)) if level is None else (level,)
             for key in ((name, one) for one in levels):
                 if key in self._opened:
                     self._opened.move_to_end(key)
@@ -141,7 +155,7 @@ class Library:
             if before is None or before.portrait != controls.portrait:
                 self._failed.pop(controls.portrait, None)
             self._wish = _wish(controls)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def image(self) -> Image:
         """The picture behind the person; MediaError or ConfigError where there is none."""
@@ -159,11 +173,13 @@ class Library:
         while (job := self._job()) is not None:
             self._try(*job)
             self._preparing = ""
+            self._wake()
 
     def _job(self) -> tuple[tuple[str, int], Background] | None:
         """Wait for something to do; None when the library is closed."""
         with self._changed:
             while not self._closed:
+                self.steps.ask(self._wish.names, self._wish.level)
                 if key := self._next():
                     self._preparing = key[0] if self.opened(key[0]) is None else ""
                     return key, self._wish.background
@@ -172,11 +188,21 @@ class Library:
 
     def _next(self) -> tuple[str, int] | None:
         """What is to be done next, if anything."""
-        for key in self._wish.keys:
+        for key in self._keys():
             stale = self._backgrounds.get(key) != self._wish.background
             if (key not in self._opened or stale) and not self._is_hopeless(key[0]):
                 return key
         return None
+
+    def _keys(self) -> dict[tuple[str, int], None]:
+        """What shall be open, most urgent first.
+
+        The portrait, its neighbours, and the portrait's next step of the ladder.
+        """
+        wish, served = self._wish, self.steps.served
+        keys = [(name, served(name, wish.level)) for name in wish.names]
+        name, level = keys[0]
+        return dict.fromkeys([*keys, (name, self.steps.beside(name, level))])
 
     def _is_hopeless(self, name: str) -> bool:
         """Whether it failed, and its file is as it was then."""
@@ -191,7 +217,9 @@ class Library:
                 return
             opened = self.opened(*key) or self._open(portrait, key)
             with contextlib.suppress(StreamerError):  # told when it is to be shown
-                opened.backdrops.view(background)
+                view = opened.backdrops.view(background)
+                if isinstance(opened.generator, RefinedGenerator):
+                    opened.generator.prepare(view.scene)
             self._keep(portrait, opened, background)
         except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on without it
             _log.warning("portrait %s cannot be shown: %s", name, _reason(error))
@@ -200,15 +228,25 @@ class Library:
 
     def _open(self, portrait: Portrait, key: tuple[str, int]) -> Opened:
         name, level = key
-        best = canvas_of(self._config, portrait)
-        place = fit(self.size, (best.width, best.height))
-        side = min(max(best.width, best.height), max(place.width, place.height))
-        side = max(2, round(side * LEVELS[level].scale))
-        generator = WarpGenerator(self._config.model_copy(update={"size": side}), portrait)
-        return Opened(name, level, generator, Backdrops(generator, place, self.image))
+        scale = self.steps.levels[level].scale
+        drawn = self._drawn(name, scale)
+        warp, backdrops = drawn or open_warp(
+            self._config, portrait, self.size, scale, self.image, self._make
+        )
+        if scale == 1:
+            self.steps.meet(name, warp)
+        return Opened(name, level, warp, self.steps.painter(name, level, warp), backdrops)
+
+    def _drawn(self, name: str, scale: float) -> tuple[WarpGenerator, Backdrops] | None:
+        """What another step with pictures of this size draws with; None where none is open."""
+        with self._changed:
+            for opened in self._opened.values():
+                if opened.name == name and self.steps.levels[opened.level].scale == scale:
+                    return opened.warp, opened.backdrops
+        return None
 
     def _keep(self, portrait: Portrait, opened: Opened, background: Background) -> None:
-        key = (opened.name, opened.level)
+        key, closed = (opened.name, opened.level), list[Opened]()
         with self._changed:
             self._failed.pop(opened.name, None)
             self._portraits[opened.name] = portrait
@@ -219,23 +257,22 @@ class Library:
                 self._portraits.popitem(last=False)
             for other in [one for one in self._opened if self._spare(one, key)]:
                 if len(self._opened) > _OPEN:
-                    del self._opened[other]
+                    closed.append(self._opened.pop(other))
                     self._backgrounds.pop(other, None)
+        for one in closed:
+            if isinstance(one.generator, RefinedGenerator):
+                one.generator.close()
 
     def _spare(self, key: tuple[str, int], newest: tuple[str, int]) -> bool:
         """Whether one that is open may be closed."""
-        return key != newest and key not in self._wish.keys
+        return key != newest and key not in self._keys()
 
 
 def _wish(controls: Controls) -> _Wish:
-    """The portrait wanted, the next and the previous one, and its next step of the ladder."""
     names, name = controls.portraits, controls.portrait
-    level = min(max(controls.level, 0), len(LEVELS) - 1)
     at = names.index(name) if name in names else 0
     beside = (names[(at + step) % len(names)] for step in (1, -1))
-    other = level + 1 if level + 1 < len(LEVELS) else level - 1
-    keys = [(name, level), *((one, level) for one in beside), (name, other)]
-    return _Wish(tuple(dict.fromkeys(keys)), controls.background)
+    return _Wish(tuple(dict.fromkeys((name, *beside))), controls.level, controls.background)
 
 
 def _stamp(name: str) -> object:

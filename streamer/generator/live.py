@@ -8,7 +8,9 @@ from streamer.errors import StreamerError
 from streamer.frame import Image, Shot
 from streamer.generator.background import View
 from streamer.generator.card import Cards
-from streamer.generator.library import LEVELS, Level, Library, Opened
+from streamer.generator.ladder import Level
+from streamer.generator.library import Library
+from streamer.generator.opened import Opened
 
 _log = logging.getLogger(__name__)
 
@@ -18,9 +20,6 @@ class LiveGenerator:
 
     The properties may be read on any thread. `generate` is called on one.
     """
-
-    levels: tuple[Level, ...] = LEVELS
-    """the quality ladder, best first"""
 
     def __init__(self, config: Config, desk: Desk, library: Library) -> None:
         self.library = library
@@ -35,9 +34,23 @@ class LiveGenerator:
         self._cards.picture(config.presence.text)  # made now: nobody waits for it on panic
 
     @property
+    def levels(self) -> tuple[Level, ...]:
+        """The quality ladder, best first."""
+        return self.library.steps.levels
+
+    @property
     def level(self) -> str:
         """The step of the quality ladder that is shown."""
-        return LEVELS[self._now.level].name
+        return self.levels[self._now.level].name
+
+    def usable(self, level: int) -> bool:
+        """Whether this step can be shown now: its engine is there."""
+        return self.library.steps.usable(self._now.name, level)
+
+    @property
+    def label(self) -> str:
+        """What draws the portrait, and why nothing better does, for a person."""
+        return self.library.steps.label(self._now.name)
 
     @property
     def preparing(self) -> str:
@@ -76,7 +89,7 @@ class LiveGenerator:
 
     def _best(self, name: str, level: int) -> Opened:
         """The portrait at this step of the ladder, else at another, else the one that is shown."""
-        level = min(max(level, 0), len(LEVELS) - 1)
+        level = self.library.steps.served(name, level)
         if (self._now.name, self._now.level) == (name, level):
             return self._now
         exact = self.library.opened(name, level)
