@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from engines.layers import (
+    Stroke,
     background_plate,
     blur_of,
     foreground,
@@ -155,3 +156,41 @@ def test_a_blurred_picture_is_called_blurred():
     assert (np.diff([blur_of(picture), *found]) > 0).all()
     assert found[2] == pytest.approx(2.0, rel=0.4)
     assert np.isfinite(blur_of(np.full((40, 40, 3), 90, np.uint8)))
+
+
+def stroke(x=5, y=3, **changes):
+    """A soft spot of 6 x 4 px."""
+    cover = np.float32([0, 0.3, 1, 1, 0.5, 0])[None, :, None] * np.ones((4, 1, 1), np.float32)
+    colour = np.full((4, 6, 3), (200, 40, 90), np.float32)
+    return Stroke(x, y, colour, cover, **changes)
+
+
+def test_a_stroke_as_a_layer_gives_what_it_gives_on_the_picture():
+    """Premultiplied over the same picture, to one level; two strokes one over the other, too."""
+    picture = np.random.default_rng(1).integers(0, 256, (12, 20, 3), np.uint8)
+    layer, drawn = np.zeros((12, 20, 4), np.uint8), picture.copy()
+    for one in (stroke(), stroke(7, 4)):
+        one.lay_over(drawn)
+        one.lay_into(layer, 0, 0)
+    over = layer[..., :3] + (picture * (255.0 - layer[..., 3:]) / 255)
+    assert np.abs(over - drawn).max() <= 1.6
+
+
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (7, 4), (-30, 2), (8, -9), (40, 40)])
+def test_a_layer_takes_the_part_of_a_stroke_that_lies_in_it(x, y):
+    """Wherever it begins; what may have changed is told."""
+    whole, part = np.zeros((40, 40, 4), np.uint8), np.zeros((10, 9, 4), np.uint8)
+    stroke(15, 15).lay_into(whole, 0, 0)
+    rows, columns = stroke(15 - 10, 15 - 10).lay_into(part, x - 10, y - 10)
+    inside = np.zeros((80, 80, 4), np.uint8)
+    inside[20:60, 20:60] = whole
+    assert np.array_equal(part, inside[y + 20 : y + 30, x + 20 : x + 29])
+    part[rows, columns] = 0
+    assert not part.any()
+
+
+def test_a_stroke_that_darkens_makes_nothing_lighter():
+    """Lashes on a dark skin."""
+    picture = np.full((12, 20, 3), 70, np.uint8)
+    stroke(darkens=True).lay_over(picture)
+    assert picture[4, 7].tolist() == [70, 40, 70]

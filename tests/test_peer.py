@@ -1,7 +1,7 @@
+"""Calls between a page and a peer, both of aiortc, on this machine alone."""
+
 import asyncio
 import json
-import random
-import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,11 +11,8 @@ from aiortc import AudioStreamTrack
 from av import AudioFrame
 
 from streamer.errors import EndOfStream
-from streamer.web import peer as peer_module
-from streamer.web.peer import MediaSettings, Peer, PeerError, PeerSink
-from streamer.web.vitals import Vitals
+from streamer.web.peer import MediaSettings, Peer
 from tests.calls import ALONE, Film, Page, call, grey, run_leaving_nothing, until
-from tests.fakes import FakeClock
 
 
 class Mirror:
@@ -63,6 +60,7 @@ def test_a_call_shows_the_page_what_the_sink_is_sent(codec):
             assert stats.received_fps > 1
             assert stats.bitrate_kbps > 0
             assert stats.lost_packets == 0
+            assert 0 < stats.codec_ms < 1000
             assert stats.codec in peer.camera.label
 
     run_leaving_nothing(main)
@@ -195,174 +193,3 @@ def test_messages_go_both_ways_and_pings_are_answered():
 
     run_leaving_nothing(main)
     assert heard == [{"t": "hello"}]
-
-
-def test_nothing_is_told_to_who_has_no_channel():
-    """Neither before it is open nor after the end."""
-
-    async def main():
-        peer = Peer(PeerSink(64, 48, 30))
-        peer.tell({"t": "status"})
-        await peer.close()
-        peer.tell({"t": "status"})
-
-    run_leaving_nothing(main)
-
-
-def test_a_page_that_hangs_up_is_lost():
-    """At once."""
-
-    async def main():
-        async with call(Film()) as (page, peer):
-            await page.close()
-            await asyncio.wait_for(peer.lost.wait(), 30)
-
-    run_leaving_nothing(main)
-
-
-def test_a_peer_that_falls_silent_is_lost(monkeypatch):
-    """Its plug was pulled: nothing says so. Counted from the last packet of any kind."""
-    monkeypatch.setattr(peer_module, "_SILENT_NS", 10**6)
-    monkeypatch.setattr(peer_module, "_WATCH_S", 0.01)
-
-    async def main():
-        page, peer = Page(), Peer(PeerSink(64, 48, 30), settings=ALONE)
-        page.pc.addTrack(Film())
-        await peer.answer(await page.offer())
-        await asyncio.wait_for(peer.lost.wait(), 30)
-        await page.close()
-        await peer.close()
-
-    run_leaving_nothing(main)
-
-
-def test_silence_is_counted_from_the_last_packet():
-    """Media or reports, whichever came."""
-
-    class Report:
-        type = "transport"
-        packetsReceived = 0  # noqa: N815
-
-    class Connection:
-        async def getStats(self):  # noqa: N802
-            return {"t": Report}
-
-    async def main():
-        clock = FakeClock()
-        vitals = Vitals(Connection(), clock)
-        silences = []
-        for packets in (0, 5, 5, 5, 6):
-            Report.packetsReceived = packets
-            clock.advance(1000)
-            silences.append(await vitals.silent_ns() / 1e9)
-        return silences
-
-    assert asyncio.run(main()) == [1, 0, 1, 2, 0]
-
-
-def test_twenty_calls_leave_nothing():
-    """Task, thread or socket."""
-
-    async def main():
-        for number in range(20):
-            async with call(Film(), codec=("H264", "VP8")[number % 2]) as (_, peer):
-                await until(lambda peer=peer: peer.camera.fps, "a frame came")
-
-    run_leaving_nothing(main)
-
-
-@pytest.mark.parametrize("steps", range(4))
-def test_a_call_that_ends_half_way_leaves_nothing(steps):
-    """Before the offer, after it, while the two look for each other, and twice."""
-
-    async def main():
-        page, sink = Page(), PeerSink(64, 48, 30)
-        peer = Peer(sink, settings=ALONE)
-        page.pc.addTrack(Film())
-        if steps:
-            answer = await peer.answer(await page.offer())
-        if steps > 1:
-            await page.accept(answer)
-        if steps > 2:
-            await asyncio.sleep(0.03)
-        await asyncio.gather(peer.close(), peer.close())
-        await page.close()
-        assert peer.lost.is_set()
-        with pytest.raises(EndOfStream):
-            peer.camera.read()
-
-    run_leaving_nothing(main)
-
-
-def test_an_answer_that_is_cancelled_leaves_nothing():
-    """The page's request was broken off."""
-
-    async def main():
-        page, peer = Page(), Peer(PeerSink(64, 48, 30), settings=ALONE)
-        page.pc.addTrack(Film())
-        answering = asyncio.ensure_future(peer.answer(await page.offer()))
-        await asyncio.sleep(0)
-        answering.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await answering
-        await page.close()
-
-    run_leaving_nothing(main)
-
-
-async def real_offer():
-    """As a browser writes it: video, sound, data."""
-    page = Page()
-    page.pc.addTrack(Film())
-    page.pc.addTrack(AudioStreamTrack())
-    sdp = await page.offer()
-    await page.close()
-    return sdp
-
-
-def mutated(sdp, rng):
-    """The offer with a few lines lost, doubled, moved, cut or garbled."""
-    lines = sdp.splitlines()
-    for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(lines))
-        line = lines.pop(at)
-        lines[at:at] = rng.choice(GARBLINGS)(line, rng)
-        if rng.random() < 0.2:
-            lines.insert(rng.randrange(len(lines) + 1), line)
-    return "\r\n".join(lines) + "\r\n"
-
-
-GARBLINGS = (
-    lambda line, rng: [],
-    lambda line, rng: [line[: rng.randrange(len(line) + 1)]],
-    lambda line, rng: [re.sub(r"\d+", lambda _: str(rng.choice((0, -1, 9, 2**40))), line)],
-    lambda line, rng: [line + rng.choice((" ", ":", ";x=", "\0", "\u0394", " 1" * 500))],
-    lambda line, rng: [" ".join(sorted(line.split(" "), key=lambda _: rng.random()))],
-    lambda line, rng: [line.replace(rng.choice("aeiou0123:/= "), rng.choice("xyz09: "))],
-)
-
-
-async def try_offers(count, seed):
-    """Answer mutated offers; how many were answered, and how many refused in one sentence."""
-    sdp, rng = await real_offer(), random.Random(seed)
-    answered = refused = 0
-    for _ in range(count):
-        peer = Peer(PeerSink(64, 48, 30), settings=MediaSettings(loopback=True))
-        try:
-            await peer.answer(mutated(sdp, rng), codec=rng.choice((None, "VP8", "H264", "x")))
-            answered += 1
-        except PeerError as error:
-            refused += "\n" not in str(error)
-        await peer.close()
-    return answered, refused
-
-
-def test_garbled_offers_are_answered_or_refused_and_leave_nothing():
-    """Nothing else is raised, nothing hangs."""
-
-    async def main():
-        answered, refused = await try_offers(300, 1)
-        assert answered > 20
-        assert refused == 300 - answered
-
-    run_leaving_nothing(main)

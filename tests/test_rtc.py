@@ -1,7 +1,11 @@
+"""Every adaptation of aiortc does what it is for, and what it adapts is still what it was."""
+
 import asyncio
 import hashlib
 import inspect
 import logging
+import re
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import aioice
@@ -9,11 +13,12 @@ import aiortc
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, rtcrtpreceiver
 from aiortc.jitterbuffer import JitterBuffer
-from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
-from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket, unpack_header_extensions
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
+from aiortc.rtp import HeaderExtensionsMap
 
 from streamer.web import rtc
-from streamer.web.jitter import MarkedBuffer
+from streamer.web.adapt import adapt, get_private
+from streamer.web.playout import PLAYOUT_DELAY
 from tests.calls import Film, Page, call, run_leaving_nothing, until
 
 KNOWN = {
@@ -28,6 +33,7 @@ KNOWN = {
     "gather": aioice.Connection.gather_candidates,
     "component": aioice.Connection.get_component_candidates,
     "connect": vars(RTCPeerConnection)["_RTCPeerConnection__connect"],
+    "receive": vars(aiortc.RTCDtlsTransport)["_recv_next"],
 }
 SUMS = {
     "JitterBuffer": "17030fbb0982",
@@ -41,6 +47,7 @@ SUMS = {
     "gather": "d33db28d4d1e",
     "component": "118597a9fcb7",
     "connect": "9199a73a7cde",
+    "receive": "998076720c05",
 }
 """Of the source of each, in aiortc 1.16.0 and the aioice beside it."""
 
@@ -55,7 +62,7 @@ def test_what_is_adapted_upstream_is_still_what_it_was(name):
 def test_an_unknown_version_is_left_as_it_is_with_a_warning(caplog):
     """Calls work on, only slower."""
     changes = []
-    assert not rtc.adapt("early release", lambda: changes.append(1), version="1.17.0")
+    assert not adapt("early release", lambda: changes.append(1), version="1.17.0")
     assert not changes
     assert "aiortc 1.17.0: no early release" in caplog.text
     assert caplog.records[0].levelno == logging.WARNING
@@ -96,95 +103,6 @@ async def _echoed(page, peer):
                 peer.sink.send(image)
 
 
-def packet(number, timestamp, *, marker=0):
-    made = RtpPacket(sequence_number=number % 65536, timestamp=timestamp, marker=marker)
-    made._data = bytes([number % 256])
-    return made
-
-
-def test_a_frame_goes_on_at_its_marker():
-    """Not when the next one begins."""
-    buffer = MarkedBuffer(64, lambda: None)
-    assert buffer.add(packet(1, 0))[1] is None
-    assert buffer.add(packet(2, 0, marker=1))[1].data == b"\x01\x02"
-    assert buffer.add(packet(3, 3000, marker=1))[1].data == b"\x03"
-
-
-def test_the_stock_buffer_holds_the_frame_back():
-    """What the adaptation is for; when this fails, it can go."""
-    buffer = JitterBuffer(64, is_video=True)
-    buffer.add(packet(1, 0))
-    assert buffer.add(packet(2, 0, marker=1))[1] is None
-    assert buffer.add(packet(3, 3000))[1].data == b"\x01\x02"
-
-
-def test_packets_in_the_wrong_order_make_the_same_frames():
-    """As networks deliver them."""
-    buffer = MarkedBuffer(64, lambda: None)
-    buffer.add(packet(65534, 0, marker=1))
-    assert buffer.add(packet(65537, 3000, marker=1))[1] is None
-    assert buffer.add(packet(65535, 3000))[1] is None
-    assert buffer.add(packet(65536, 3000))[1].data == bytes([255, 0, 1])
-
-
-def test_frames_without_markers_still_come():
-    """When the next one begins."""
-    buffer = MarkedBuffer(64, lambda: None)
-    buffer.add(packet(1, 0))
-    assert buffer.add(packet(2, 3000))[1].data == b"\x01"
-
-
-def test_frames_that_waited_behind_a_lost_packet_all_come():
-    """One is released for each packet that comes, so none stays behind for long."""
-    buffer = MarkedBuffer(64, lambda: None)
-    buffer.add(packet(1, 0, marker=1))
-    buffer.add(packet(3, 6000, marker=1))
-    assert buffer.add(packet(2, 3000, marker=1))[1].data == b"\x02"
-    assert buffer.add(packet(4, 9000, marker=1))[1].data == b"\x03"
-
-
-def test_a_packet_that_stays_lost_is_given_up_after_300_ms():
-    """Stock waits for 512 more packets. A keyframe is asked for."""
-    gaps = []
-    buffer = MarkedBuffer(512, lambda: gaps.append(1))
-    buffer.add(packet(1, 0, marker=1))
-    answers = [buffer.add(packet(3 + n, 6000 + 3000 * n, marker=1)) for n in range(12)]
-    assert [wants for wants, _ in answers].index(True) == 9
-    assert answers[9][1].data == bytes([12])
-    assert len(gaps) == 1
-    assert answers[10] == (False, answers[10][1])
-    assert answers[10][1].data == bytes([13])
-
-
-@pytest.mark.parametrize(("number", "level"), [(5, None), (5, (False, 3)), (14, None), (200, None)])
-def test_the_playout_delay_is_in_every_packet(number, level):
-    """Beside the other extensions, in both lengths of header."""
-    made = rtc._PlayoutMap()
-    parameters = RTCRtpParameters(
-        headerExtensions=[
-            RTCRtpHeaderExtensionParameters(id=1, uri="urn:ietf:params:rtp-hdrext:sdes:mid"),
-            RTCRtpHeaderExtensionParameters(
-                id=2, uri="urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-            ),
-            RTCRtpHeaderExtensionParameters(id=number, uri=rtc.PLAYOUT_DELAY),
-        ]
-    )
-    made.configure(parameters)
-    for mid in ("0", "a-long-name-that-needs-two-bytes"):
-        profile, packed = made.set(HeaderExtensions(mid=mid, audio_level=level))
-        read = dict(unpack_header_extensions(profile, packed))
-        if number <= 14 or profile == 0x1000:
-            assert read.get(number) == bytes(3)
-        assert read.get(1, mid.encode()) == mid.encode()
-        assert len(packed) % 4 == 0
-
-
-def test_without_agreement_no_extension_is_sent():
-    """A peer that does not offer it is not sent it."""
-    profile, packed = rtc._PlayoutMap().set(HeaderExtensions())
-    assert (profile, packed) == (0, b"")
-
-
 def test_the_uplink_hint_is_on_every_video_codec_and_nowhere_else():
     """Retransmission and sound are left as they are."""
     lines = [
@@ -217,6 +135,21 @@ def test_two_ends_find_each_other_over_127_0_0_1_alone(monkeypatch):
     run_leaving_nothing(main)
 
 
+def test_an_empty_datagram_of_a_stranger_ends_no_call():
+    """As it does upstream."""
+
+    async def main():
+        async with call(Film()) as (page, peer):
+            found = re.search(r" 127\.0\.0\.1 (\d+) typ host", page.pc.remoteDescription.sdp)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                stranger.sendto(b"", ("127.0.0.1", int(found[1])))
+            await asyncio.sleep(0.1)
+            came = len(peer.camera._came)
+            await until(lambda: len(peer.camera._came) > came + 3, "frames came")
+
+    run_leaving_nothing(main)
+
+
 def test_a_keyframe_that_is_asked_for_comes():
     """By the peer, of the page."""
     asked = []
@@ -240,7 +173,7 @@ def test_a_page_gets_its_keyframe():
         async with call(Film()) as (page, peer):
             await _echoed(page, peer)
             sender = peer._pc.getSenders()[0]
-            encoder = rtc.get_private(sender, "_RTCRtpSender__encoder")
+            encoder = get_private(sender, "_RTCRtpSender__encoder")
             encode = encoder.encode
             encoder.encode = lambda frame, force: forced.append(force) or encode(frame, force)
             await rtc.ask_keyframe(page.pc.getReceivers()[0])
@@ -256,7 +189,7 @@ def test_a_page_gets_its_keyframe():
 
 def test_the_page_is_offered_playout_delay_when_it_offers_it(monkeypatch):
     """And the packets then carry it."""
-    extension = RTCRtpHeaderExtensionParameters(id=9, uri=rtc.PLAYOUT_DELAY)
+    extension = RTCRtpHeaderExtensionParameters(id=9, uri=PLAYOUT_DELAY)
     monkeypatch.setitem(
         aiortc.codecs.HEADER_EXTENSIONS,
         "video",
@@ -265,7 +198,7 @@ def test_the_page_is_offered_playout_delay_when_it_offers_it(monkeypatch):
 
     async def main():
         async with call(Film()) as (page, peer):
-            assert f"a=extmap:9 {rtc.PLAYOUT_DELAY}" in page.pc.remoteDescription.sdp
+            assert f"a=extmap:9 {PLAYOUT_DELAY}" in page.pc.remoteDescription.sdp
             await _echoed(page, peer)
 
     run_leaving_nothing(main)

@@ -1,120 +1,16 @@
 """Pictures that strangers send: checked before anything is decoded, and worked on elsewhere."""
 
 import asyncio
-import io
-import json
-import os
-import struct
 import sys
-import zlib
 
-import aiohttp
-import numpy as np
 import pytest
-from PIL import Image as Pillow
 
-from streamer.bundled import PORTRAITS, portrait_path
-from streamer.portrait import load_portrait
-from streamer.web import child
-from streamer.web.kinds import MAX_SIDE, check_picture
 from streamer.web.portraits import Catalogue
 from streamer.web.refusal import Refusal
 from streamer.web.uploads import Upload, Uploads
 from streamer.web.visitors import Visitor
-from tests.webs import serve, until
-
-
-def picture(kind="JPEG", size=(320, 240), **options):
-    """A plain picture."""
-    buffer = io.BytesIO()
-    Pillow.new("RGB", size, (90, 120, 150)).save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def png(width, height, body=b""):
-    """A PNG that says it is so large."""
-
-    def chunk(kind, data):
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-
-
-def code(data):
-    """Why it is refused; None when it is taken."""
-    try:
-        check_picture(data)
-    except Refusal as refusal:
-        return refusal.code
-    return None
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_pictures_are_known_by_their_first_bytes(kind):
-    """Whatever they are called; also with much before the picture, and lossless."""
-    assert check_picture(picture(kind)) == kind.lower()
-    assert check_picture(picture("JPEG", exif=b"Exif\0\0" + bytes(60_000))) == "jpeg"
-    assert check_picture(picture("JPEG", progressive=True)) == "jpeg"
-    assert check_picture(picture("WEBP", lossless=True)) == "webp"
-
-
-@pytest.mark.parametrize(
-    ("data", "why"),
-    [
-        (b"", "empty"),
-        (b"PK\x03\x04" + bytes(100), "kind"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "kind"),
-        (b"%PDF-1.7", "kind"),
-        (b"\0\0\0\x18ftypheic" + bytes(100), "kind"),
-        (picture("GIF"), "kind"),
-        (picture("TIFF"), "kind"),
-        (os.urandom(1000), "kind"),
-        (png(30_000, 30_000), "pixels"),
-        (png(30_000, 1), "pixels"),
-        (png(9_000, 9_000), "pixels"),
-        (png(0, 10), "damaged"),
-        (picture("PNG")[:20], "damaged"),
-        (picture("JPEG")[:30], "damaged"),
-        (picture("WEBP")[:20], "damaged"),
-        (b"\xff\xd8\xff\xe0\x00\x01" + bytes(50), "damaged"),
-        (b"\xff\xd8" + b"\xff" * 100_000, "damaged"),
-    ],
-)
-def test_what_is_no_picture_or_too_large_is_refused_before_decoding(data, why):
-    """The sentence says what to do."""
-    assert code(data) == why
-
-
-def test_heic_is_named():
-    """What telephones make; they can make JPEG, too."""
-    with pytest.raises(Refusal, match="HEIC; export it as JPEG"):
-        check_picture(b"\0\0\0\x18ftypheic" + bytes(100))
-
-
-def test_random_heads_never_break_the_check():
-    """A thousand mutations are taken or refused, and nothing else."""
-    dice = np.random.default_rng(0)
-    seeds = [picture(kind) for kind in ("JPEG", "PNG", "WEBP")]
-    for i in range(1000):
-        data = bytearray(seeds[i % 3][: dice.integers(1, 600)])
-        for _ in range(dice.integers(0, 8)):
-            data[dice.integers(len(data))] = dice.integers(256)
-        code(bytes(data))
-
-
-def form(data, consent="yes", **fields):
-    """An upload's body."""
-    body = aiohttp.FormData(default_to_multipart=True)
-    if consent is not None:
-        body.add_field("consent", consent)
-    for name, value in fields.items():
-        body.add_field(name, value)
-    if data is not None:
-        body.add_field("file", io.BytesIO(data), filename="holiday.jpg", content_type="image/jpeg")
-    return body
+from tests.pictures import form, picture, png
+from tests.webs import own_portrait, serve, until
 
 
 @pytest.mark.parametrize(
@@ -315,83 +211,28 @@ def test_the_consent_is_logged_without_anything_personal(tmp_path, caplog):
     assert "somebody" not in caplog.text
 
 
-def with_metadata():
-    """A photo that says more than it shows."""
-    photo = Pillow.open(portrait_path("ada")).convert("RGB")
-    buffer = io.BytesIO()
-    exif = Pillow.Exif()
-    exif[0x010E] = "secret place"
-    photo.save(buffer, "JPEG", quality=95, exif=exif, comment=b"secret comment")
-    return buffer.getvalue()
-
-
-async def followed(world, path):
-    """A portrait that is done with, and the steps on its way."""
-    steps = set()
-    while True:
-        _, _, entry = await world.ask("GET", path)
-        steps.add(entry["step"])
-        if entry["state"] in ("ready", "failed"):
-            return entry, steps
-        await asyncio.sleep(0.1)
-
-
-@pytest.mark.skipif(not PORTRAITS, reason="no bundled portrait")
-def test_a_true_photo_becomes_a_portrait_without_its_metadata(tmp_path, monkeypatch):
-    """By the real process, through HTTP: progress, quality, small picture; saved by the owner."""
-    original = with_metadata()
+def test_a_portrait_that_is_deleted_while_it_is_shown_gives_way_to_the_first():
+    """In the session that shows it, in the next one of its visitor, and nobody can ask for it."""
 
     async def story(world):
-        body = form(original, name="Ada")
-        code, headers, told = await world.ask("POST", "/api/portraits", data=body)
-        assert (code, headers["Location"]) == (202, f"/api/portraits/{told['name']}")
-        path = headers["Location"]
-        entry, steps = await followed(world, path)
-        assert (entry["state"], entry["own"], entry["title"]) == ("ready", True, "Ada"), entry
-        assert entry["quality"] > 50
-        assert len(steps) > 1
-        code, headers, small = await world.ask("GET", f"{path}/thumbnail")
-        assert (code, headers["Content-Type"]) == (200, "image/jpeg")
-        assert Pillow.open(io.BytesIO(small)).size == (160, 160)
-        code, _, kept = await world.ask("POST", f"{path}/keep")
-        assert (code, kept["own"]) == (200, False)
-        assert (await world.ask("DELETE", path))[0] == 403
-        return told["name"]
+        opened = await world.begin()
+        (session,) = world.sessions.all
+        name = own_portrait(world, session.visitor)
+        path = f"/api/sessions/{opened['id']}/controls"
 
-    monkeypatch.setenv("VIVANT_HOME", str(tmp_path))
-    name = serve(story)
-    file = tmp_path / "portraits" / f"{name}.portrait"
-    assert load_portrait(file).landmarks.shape == (478, 3)
-    assert b"secret" not in file.read_bytes()
+        async def show():
+            return await world.ask("PATCH", path, key=opened["key"], json={"portrait": name})
 
+        assert (await show())[0] == 200
+        assert (await world.ask("DELETE", f"/api/portraits/{name}"))[0] == 204
+        assert session.desk.controls.portrait == "ada"
+        assert (await show())[0] == 422
+        assert (await world.status(opened))["state"] == "running"
+        assert (await world.ask("DELETE", f"/api/portraits/{name}"))[0] == 404
+        await world.ask("DELETE", f"/api/sessions/{opened['id']}", key=opened["key"])
+        await until(lambda: not world.sessions.all)
+        _, _, setup = await world.ask("GET", "/api/setup")
+        assert setup["controls"]["portrait"] == "ada"
+        assert name not in [portrait["name"] for portrait in setup["portraits"]]
 
-def test_a_bomb_ends_its_own_process_only(tmp_path):
-    """A small file that unpacks to much: refused, or ended by the limit of memory."""
-    row = b"\0" + bytes(3 * MAX_SIDE)
-    packer = zlib.compressobj(9)
-    body = b"".join(packer.compress(row) for _ in range(5_000)) + packer.flush()
-    bomb = png(MAX_SIDE, 5_000, body)
-    assert len(bomb) < 1_000_000
-    paths = [tmp_path / name for name in ("a.png", "a.portrait", "a.thumbnail")]
-
-    async def main():
-        process = await asyncio.create_subprocess_exec(
-            *child.command(*paths, 60),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=child.environment(),
-        )
-        out, _ = await process.communicate(bomb)
-        return out
-
-    said = [json.loads(line) for line in asyncio.run(main()).splitlines()]
-    assert not any("quality" in line for line in said)
-
-
-def test_the_child_knows_no_secret(monkeypatch):
-    """Its environment is ours without our tokens."""
-    monkeypatch.setenv("VIVANT_TOKEN", "secret")
-    monkeypatch.setenv("VIVANT_TURN_SECRET", "secret")
-    assert "secret" not in child.environment().values()
-    assert "PATH" in child.environment()
+    serve(story)

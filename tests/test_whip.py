@@ -1,99 +1,17 @@
 """WHIP and WHEP, as clients see them: the protocol, without media."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 
 from streamer.web.ice import IceServer
 from streamer.web.refusal import Refusal
-from streamer.web.visitors import Visitors
-from streamer.web.whip import SDP, add_whip
+from streamer.web.whip import SDP
 from tests.offers import offer
+from tests.whips import AS_SDP, FakeSession, FakeSessions, ask, client_of, post
 
 TURN = IceServer(urls="turn:turn.example:3478", username='7:"x', credential="se\\cret")
 STUN = IceServer(urls="stun:stun.example:3478")
-AS_SDP = {"Content-Type": SDP}
-
-
-class FakePlayer:
-    """Somebody who watches."""
-
-    def __init__(self):
-        self.lost = asyncio.Event()
-        self.closed = False
-
-    async def close(self):
-        self.closed = True
-
-
-class FakeSession:
-    """One that tells how it ended."""
-
-    def __init__(self, name):
-        self.id, self.key, self.reason = name, f"key of {name}", ""
-        self.viewers = set()
-
-    def end(self, reason):
-        self.reason = reason
-
-
-class FakeSessions:
-    """Lets everybody in, or says why not."""
-
-    def __init__(self, refusal=None):
-        self.all, self.asked, self.players = [], [], []
-        self._refusal = refusal
-
-    async def open_session(self, sdp, codec, wishes, visitor, address):
-        if self._refusal:
-            raise self._refusal
-        self.asked.append((sdp, codec, wishes, visitor.name, address))
-        self.all.append(FakeSession(f"s{len(self.all)}"))
-        return self.all[-1], "the answer"
-
-    async def watch(self, session, sdp):
-        player = FakePlayer()
-        session.viewers.add(player)
-        self.players.append((session.id, player))
-        return player, "the answer"
-
-
-@web.middleware
-async def telling(request, handler):
-    """What the server does with refusals."""
-    try:
-        return await handler(request)
-    except Refusal as refusal:
-        return web.json_response({"error": refusal.code}, status=refusal.status)
-
-
-@asynccontextmanager
-async def client_of(sessions, servers=()):
-    app = web.Application(middlewares=[telling])
-    add_whip(app, sessions, Visitors(lambda _: None), lambda: servers)
-    async with TestClient(TestServer(app)) as client:
-        yield client
-
-
-def ask(method, path, *, sessions=None, servers=(), **options):
-    """Status, headers and text of one answer."""
-
-    async def main():
-        async with client_of(sessions or FakeSessions(), servers) as client:
-            answer = await client.request(method, path, **options)
-            return answer.status, answer.headers, await answer.text()
-
-    return asyncio.run(main())
-
-
-def post(path, body=None, *, headers=AS_SDP, **options):
-    """An offer, as it should be."""
-    direction = "sendonly" if path.startswith("/whip") else "recvonly"
-    data = offer(direction) if body is None else body
-    return ask("POST", path, data=data, headers=headers, **options)
 
 
 def test_a_sender_begins_a_session():
@@ -180,9 +98,9 @@ def test_other_methods_are_for_later_versions(path, method):
     assert (status, headers["Allow"]) == (405, "OPTIONS,POST")
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH"])
-def test_a_session_takes_no_addresses_one_by_one(method):
-    """RFC 9725, 4.3: 405 for PATCH where there is no trickle ICE."""
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_a_session_is_not_asked_for_otherwise(method):
+    """RFC 9725, 4.2: 405."""
     assert ask(method, "/whip/s0", headers=AS_SDP)[0] == 405
 
 
@@ -190,7 +108,9 @@ def test_what_can_be_sent_is_told():
     """RFC 9725, 4.7."""
     status, headers, _ = ask("OPTIONS", "/whip")
     assert (status, headers["Accept-Post"], headers["Allow"]) == (204, SDP, "POST, OPTIONS")
-    assert ask("OPTIONS", "/whip/s0")[1]["Allow"] == "DELETE, OPTIONS"
+    headers = ask("OPTIONS", "/whip/s0")[1]
+    assert headers["Allow"] == "DELETE, OPTIONS, PATCH"
+    assert headers["Accept-Patch"] == "application/trickle-ice-sdpfrag"
 
 
 def test_a_sender_hangs_up():

@@ -8,6 +8,7 @@ from streamer.bundled import PORTRAITS
 from streamer.config import Config, with_values
 from streamer.control import Desk
 from streamer.generator import open_live_generator
+from streamer.generator.shelf import Shelf
 from streamer.portrait import Portrait
 from streamer.stages import Camera, Sink
 from streamer.web.access import is_loopback
@@ -61,12 +62,13 @@ def network_of(config: Config, web: WebConfig) -> Network:
 
 
 def opening_of(catalogue: Catalogue) -> Opening:
-    """Opens sessions with the portraits of the catalogue."""
+    """Opens sessions with the portraits of the catalogue, each of which is opened once for all."""
+    shelf = Shelf()
 
     def opening(
         config: Config, desk: Desk, camera: Camera, sink: Sink
     ) -> AbstractContextManager[Live]:
-        return open_session(config, desk, camera, sink, catalogue.load)
+        return open_session(config, desk, camera, sink, catalogue.load, make=shelf.generator)
 
     return opening
 

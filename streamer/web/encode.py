@@ -6,7 +6,7 @@ They are aiortc's, whose way of cutting a stream into packets they keep. Each be
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol, cast
@@ -57,13 +57,25 @@ class LiveEncoder(Protocol):
         ...
 
 
-def live_encoder(name: str, rates: Bitrates, clock: Clock = monotonic_ns) -> Encoder:
-    """An encoder for `name`, H264 or VP8. LookupError for another codec."""
+def _ignore(_: int) -> None:
+    pass
+
+
+def live_encoder(
+    name: str,
+    rates: Bitrates,
+    clock: Clock = monotonic_ns,
+    done: Callable[[int], object] = _ignore,
+) -> Encoder:
+    """An encoder for `name`, H264 or VP8. LookupError for another codec.
+
+    `done` is told the instant of each picture, its pts, when it is encoded.
+    """
     match name.upper():
         case "H264":
-            return LiveH264(_Budget(rates, clock))
+            return LiveH264(_Budget(rates, clock, done))
         case "VP8":
-            return LiveVp8(_Budget(rates, clock), clock)
+            return LiveVp8(_Budget(rates, clock, done), clock)
         case other:
             raise LookupError(f"no live encoder for {other}")
 
@@ -76,9 +88,12 @@ class _Budget:
     is close to what is sent.
     """
 
-    def __init__(self, rates: Bitrates, clock: Clock) -> None:
+    def __init__(
+        self, rates: Bitrates, clock: Clock, done: Callable[[int], object] = _ignore
+    ) -> None:
         self._rates = rates
         self._clock = clock
+        self._done = done
         self._scale = 1.0
         self._wanted: float = rates.start * 1000
         self._sent: deque[tuple[int, int]] = deque(maxlen=4 * _FPS)
@@ -106,9 +121,11 @@ class _Budget:
             wanted = max(wanted, self._wanted)
         self._wanted = min(max(wanted, self._rates.least * 1000), self._rates.most * 1000)
 
-    def sent(self, size: int) -> None:
-        """A picture of `size` bytes went out."""
+    def sent(self, size: int, pts: int | None) -> None:
+        """A picture of `size` bytes went out, that of the instant `pts`."""
         self._sent.append((self._clock(), size))
+        if pts is not None:
+            self._done(pts)
 
 
 def threads_for(width: int, height: int, cores: int | None = None) -> int:
@@ -169,7 +186,7 @@ class LiveH264(H264Encoder):
             )  # x264 follows while it runs, below what it began with
         planes.pict_type = PictureType.I if force_keyframe else PictureType.NONE
         data = _encoded(codec, planes)
-        self._budget.sent(len(data))
+        self._budget.sent(len(data), planes.pts)
         return self._split_bitstream(data)
 
 
@@ -229,7 +246,7 @@ class LiveVp8(Vp8Encoder):
         if force_keyframe:
             planes.pict_type = PictureType.I
         data = _encoded(codec, planes)
-        self._budget.sent(len(data))
+        self._budget.sent(len(data), planes.pts)
         payloads = self._packetize(data, self.picture_id)
         self.picture_id = (self.picture_id + 1) % (1 << 15)
         assert planes.pts is not None, "pictures for a call have their instant"

@@ -1,5 +1,7 @@
 """The figures of all sessions in the text format of Prometheus."""
 
+import asyncio
+import threading
 from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -13,7 +15,7 @@ from streamer.web.sessions import Sessions
 
 
 def exposition(sessions: Sessions, version: str) -> bytes:
-    """One look at the server."""
+    """One look at the server; on its loop."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Look(sessions, version))
     return generate_latest(registry)
@@ -37,6 +39,8 @@ class _Look(Collector):
         yield GaugeMetricFamily(
             "vivant_draining", "Whether it is about to stop", float(sessions.draining)
         )
+        yield GaugeMetricFamily("vivant_threads", "Threads that run", threading.active_count())
+        yield GaugeMetricFamily("vivant_tasks", "Tasks of the loop", len(asyncio.all_tasks()))
         yield CounterMetricFamily(
             "vivant_sessions_opened", "Sessions since the start", sessions.counts["opened"]
         )

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from streamer.clock import Clock, monotonic_ns
+
 _START_CODE = b"\x00\x00\x01"
 _ASK_EVERY = 15
 """Frames that are refused before a keyframe is asked for again."""
@@ -57,14 +59,19 @@ class Inbox:
     cannot keep up, all are dropped until a keyframe, which is asked for by `on_behind`.
     """
 
-    def __init__(self, longest: int, on_behind: Callable[[], None]) -> None:
+    def __init__(
+        self, longest: int, on_behind: Callable[[], None], clock: Clock = monotonic_ns
+    ) -> None:
         self._longest = longest
         self._on_behind = on_behind
-        self._waiting: deque[Task | None] = deque()
+        self._clock = clock
+        self._waiting: deque[tuple[Task | None, int]] = deque()
         self._filled = threading.Condition()
         self._needs_keyframe = False
         self._refused = 0
         self.dropped = 0
+        self.came_ns = 0
+        """When the frame came that the decoder has now. For its own thread."""
 
     def put(self, task: Task | None) -> None:
         """Let a frame wait; None: no more will come, and none that waits is wanted."""
@@ -74,14 +81,15 @@ class Inbox:
             elif not self._admitted(task):
                 self.dropped += 1
                 return
-            self._waiting.append(task)
+            self._waiting.append((task, self._clock()))
             self._filled.notify()
 
     def get(self) -> Task | None:
         """The next frame. Blocks until there is one; None at the end."""
         with self._filled:
             self._filled.wait_for(lambda: self._waiting)
-            return self._waiting.popleft()
+            task, self.came_ns = self._waiting.popleft()
+            return task
 
     def await_keyframe(self) -> None:
         """Something is missing: nothing but a keyframe is of use."""

@@ -16,6 +16,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from streamer.clock import MS, SECOND, Clock, monotonic_ns
 from streamer.errors import EndOfStream
 from streamer.frame import Image
+from streamer.web.delays import Delays
 from streamer.web.pace import Pace
 
 _LONGEST_WAIT_S = 0.9
@@ -41,7 +42,9 @@ class PeerCamera:
         self.dropped = 0
         self._clock = clock
         self._changed = threading.Condition()
-        self._newest: av.VideoFrame | None = None
+        self.delays = Delays()
+        """From a frame's last packet until it can be read as an image: decoding, above all."""
+        self._newest: tuple[av.VideoFrame, int] | None = None
         self._closed = False
         self._size = (0, 0)
         self._came: deque[int] = deque(maxlen=128)
@@ -70,22 +73,28 @@ class PeerCamera:
         since = self._clock() - _RECENT_NS
         return round(sum(at > since for at in tuple(self._came)) * SECOND / _RECENT_NS, 1)
 
-    def offer(self, frame: av.VideoFrame) -> None:
-        """A decoded frame, in place of one that nobody has read."""
+    def offer(self, frame: av.VideoFrame, came_ns: int | None = None) -> None:
+        """A decoded frame, in place of one that nobody has read; `came_ns`: its last packet."""
+        now_ns = self._clock()
         with self._changed:
             self.dropped += self._newest is not None
-            self._newest = frame
-            self._came.append(self._clock())
+            self._newest = frame, now_ns if came_ns is None else came_ns
+            self._came.append(now_ns)
             self._changed.notify()
 
     def read(self) -> Image | None:
         """The newest image; None when none came. Blocks, 0.9 s at most. EndOfStream when closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._newest, _LONGEST_WAIT_S)
-            frame, self._newest = self._newest, None
+            newest, self._newest = self._newest, None
             if self._closed:
                 raise EndOfStream
-        return None if frame is None else self._image(frame)
+        if newest is None:
+            return None
+        frame, came_ns = newest
+        image = self._image(frame)
+        self.delays.add(self._clock() - came_ns)
+        return image
 
     def close(self) -> None:
         """Nothing more comes; whoever reads is told at once."""

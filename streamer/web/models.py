@@ -138,6 +138,8 @@ class SessionStatus(_Answer):
     camera: str = ""
     latency_ms: float = 0
     codec: str = ""
+    codec_ms: float = 0
+    """Spent in the server's decoder and encoder, which ages do not hold."""
     bitrate_kbps: float = 0
     sessions_open: int = 0
 

@@ -7,7 +7,8 @@ from streamer.errors import StreamerError
 _LONGEST = 128 * 1024
 """Characters an offer may have; browsers write 5 to 20 thousand."""
 _MOST_MEDIA = 8
-_MOST_CANDIDATES = 64
+MOST_CANDIDATES = 64
+"""Addresses at which one peer may be looked for."""
 _KINDS = ("audio", "video", "application")
 VIDEO_CODECS = ("H264", "VP8")
 """Those that aiortc decodes and encodes, the quicker first."""
@@ -52,8 +53,8 @@ def _problem(media: list[MediaDescription]) -> str:
         return "the offer has no media; add the camera's track before the offer is made"
     if len(media) > _MOST_MEDIA:
         return f"the offer has {len(media)} media sections; at most {_MOST_MEDIA} are answered"
-    if sum(len(section.ice_candidates) for section in media) > _MOST_CANDIDATES:
-        return f"the offer has more than {_MOST_CANDIDATES} candidates"
+    if sum(len(section.ice_candidates) for section in media) > MOST_CANDIDATES:
+        return f"the offer has more than {MOST_CANDIDATES} candidates"
     return next((problem for section in media if (problem := _problem_of(section))), "")
 
 

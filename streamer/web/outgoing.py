@@ -108,6 +108,10 @@ class PeerSink:
             for viewer in self._viewers:
                 viewer.offer(frame)
 
+    def age_ns(self, pts: int) -> int:
+        """How long ago the picture of this instant was sent."""
+        return self._clock() - self._started_ns - pts * SECOND // VIDEO_CLOCK_RATE
+
     def close(self) -> None:
         """There are no more pictures: every viewer's track ends."""
         with self._lock:

@@ -22,11 +22,13 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 
 from streamer.clock import SECOND, Clock, monotonic_ns
 from streamer.web import rtc
+from streamer.web.delays import Delays
 from streamer.web.encode import Bitrates
 from streamer.web.ice import IceServer
 from streamer.web.incoming import EchoedVoice, PeerCamera
-from streamer.web.offer import MALFORMED, PeerError, read_offer
+from streamer.web.offer import MALFORMED, MOST_CANDIDATES, PeerError, read_offer
 from streamer.web.outgoing import PeerSink
+from streamer.web.trickle import Fragment
 from streamer.web.vitals import PeerStats, Vitals
 from streamer.web.wiring import Ends, join, prepare, video_codec
 
@@ -37,6 +39,8 @@ LOG = logging.getLogger(__name__)
 _CHANNEL = "vivant"
 _ANSWER_S = 10
 """Longest that an answer may take: STUN and TURN servers are asked for our own address."""
+_CANDIDATE_S = 3
+"""Longest that one candidate may take: its name may have to be asked for (mDNS)."""
 _CLOSE_S = 5
 _WATCH_S = 1
 _SILENT_NS = 8 * SECOND
@@ -93,6 +97,9 @@ class Peer:
         self._channel: RTCDataChannel | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
+        self._encoded = Delays()
+        self._users: set[str] = set()
+        self._candidates = 0
         self._pc.on("datachannel", self._open_channel)
         self._pc.on("connectionstatechange", self._change_state)
 
@@ -120,7 +127,25 @@ class Peer:
 
     async def stats(self) -> PeerStats:
         """How the connection does now."""
-        return await self._vitals.stats(self.camera.fps)
+        codec_ms = self.camera.delays.median_ms + self._encoded.median_ms
+        return await self._vitals.stats(self.camera.fps, codec_ms)
+
+    def is_other(self, fragment: Fragment) -> bool:
+        """Whether it belongs to another ICE session than the offer's, as to begin that anew."""
+        return bool(fragment.user) and fragment.user not in self._users
+
+    async def add_candidates(self, fragment: Fragment) -> None:
+        """Look for the peer there, too. PeerError when that cannot be."""
+        self._candidates += len(fragment.candidates)
+        if self._candidates > MOST_CANDIDATES:
+            raise PeerError(f"at most {MOST_CANDIDATES} candidates are taken")
+        ends = (None,) if fragment.ended else ()
+        for candidate in (*fragment.candidates, *ends):
+            try:
+                async with asyncio.timeout(_CANDIDATE_S):
+                    await self._pc.addIceCandidate(candidate)
+            except (TimeoutError, OSError, *_REFUSALS) as error:
+                raise PeerError(f"this candidate cannot be used: {_reason(error)}") from error
 
     async def request_keyframe(self) -> None:
         """Ask the peer for a picture that needs none before it."""
@@ -136,21 +161,29 @@ class Peer:
 
     async def _agree(self, sdp: str, codec: str) -> None:
         media = read_offer(sdp)
+        self._users = {str(s.ice.usernameFragment) for s in media if s.ice is not None}
+        self._candidates = sum(len(section.ice_candidates) for section in media)
         ends = Ends(
             camera=self.camera,
             voice=self.audio if self._settings.echo_voice else None,
             view=self.sink.subscribe,
             bitrates=self._settings.bitrates,
             threads=self._threads,
+            encoded=self._note_encoded,
         )
         prepare(self._pc, media, ends, codec)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         rtc.answer_passively(self._pc)
+        rtc.ignore_empty(self._pc)
         rtc.offer_loopback(self._pc, always=self._settings.loopback)
         for pump in join(self._pc, media, ends):
             self._keep(pump)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         self.camera.codec = video_codec(self._pc)
+
+    def _note_encoded(self, pts: int) -> None:
+        """On the encoder's thread."""
+        self._encoded.add(self.sink.age_ns(pts))
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -212,5 +245,5 @@ def _configuration(servers: tuple[IceServer, ...]) -> RTCConfiguration:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
-        return f"it took longer than {_ANSWER_S} s"
+        return "it took too long"
     return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -1,8 +1,7 @@
 """Every adaptation of aiortc, object by object: nothing of the library itself is changed.
 
 Each function names what is wrong upstream. Where the library no longer looks as it did, a function
-warns and leaves it as it is: calls then work, only slower. Attributes are looked up by their names,
-as they are private; the tests fail when one of them goes or changes its shape.
+warns and leaves it as it is: calls then work, only slower. How that is done: adapt.py.
 """
 
 import asyncio
@@ -11,74 +10,31 @@ import logging
 import re
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from types import MethodType
 from typing import Any, cast
 
 import aiortc
 from aioice import Connection
-from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
+from aiortc import RTCDtlsTransport, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
 from aiortc.codecs.base import Encoder
 from aiortc.jitterbuffer import JitterBuffer
-from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
-from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap
+from aiortc.rtp import HeaderExtensionsMap
 from av.frame import Frame
 
+from streamer.web.adapt import MisfitError, adapt, check_signature, get_private, swap_private
 from streamer.web.inbox import Inbox
 from streamer.web.jitter import MarkedBuffer
+from streamer.web.playout import PLAYOUT_DELAY, PlayoutMap
 
 LOG = logging.getLogger(__name__)
 
-_VERSIONS = re.compile(r"1\.16\.\d+")
-PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-_ONE_BYTE, _TWO_BYTE = 0xBEDE, 0x1000
-"""Profiles of RTP header extensions."""
 _STUN_S = 2
 """How long STUN and TURN servers are waited for; aioice waits 5 s."""
 _LOOPBACK = "127.0.0.1"
 _REALM = {"receiver": "_RTCRtpReceiver__", "sender": "_RTCRtpSender__"}
-
-
-class MisfitError(Exception):
-    """aiortc does not look as it did when this was written."""
-
-
-def adapt(what: str, change: Callable[[], None], version: str = aiortc.__version__) -> bool:
-    """Make a change if aiortc is one that it was written for; else warn. Whether it was made."""
-    try:
-        _check_version(version)
-        change()
-    except (MisfitError, AttributeError, TypeError) as error:
-        LOG.warning("aiortc %s: no %s, calls are slower: %s", version, what, error)
-        return False
-    return True
-
-
-def _check_version(version: str) -> None:
-    if not _VERSIONS.fullmatch(version):
-        raise MisfitError("this version is not known")
-
-
-def get_private(owner: object, name: str) -> Any:  # noqa: ANN401  (the library's own)
-    """An attribute that the library keeps to itself. MisfitError when it is not there."""
-    if name not in vars(owner):
-        raise MisfitError(f"{type(owner).__name__} has no {name}")
-    return vars(owner)[name]
-
-
-def swap_private(owner: object, name: str, value: object, kind: type) -> None:
-    """Put another value in place of a private one, which must be exactly of `kind` until now."""
-    present = get_private(owner, name)
-    if type(present) is not kind:
-        raise MisfitError(f"{name} is {type(present).__name__}, not {kind.__name__}")
-    setattr(owner, name, value)
-
-
-def check_signature(function: Callable[..., Any], *names: str) -> None:
-    """MisfitError unless `function` takes just these parameters."""
-    parameters = tuple(inspect.signature(function).parameters)
-    if parameters != names:
-        raise MisfitError(f"{function.__qualname__} takes {', '.join(parameters)}")
 
 
 def release_at_marker(receiver: RTCRtpReceiver, on_gap: Callable[[], None]) -> bool:
@@ -102,28 +58,6 @@ def release_at_marker(receiver: RTCRtpReceiver, on_gap: Callable[[], None]) -> b
     return adapt("early release of frames", change)
 
 
-class _PlayoutMap(HeaderExtensionsMap):
-    """Adds "show it at once" to the extensions of each packet."""
-
-    _id = 0
-
-    def configure(self, parameters: RTCRtpParameters) -> None:
-        """Learn the numbers that the peer gave the extensions."""
-        super().configure(parameters)
-        for extension in parameters.headerExtensions:
-            if extension.uri == PLAYOUT_DELAY:
-                self._id = extension.id
-
-    def set(self, values: HeaderExtensions) -> tuple[int, bytes]:
-        """The extensions as bytes. Both lengths of our own keep the whole a multiple of four."""
-        profile, packed = super().set(values)
-        if not self._id or (profile == _ONE_BYTE and self._id > 14):
-            return profile, packed
-        if profile == _TWO_BYTE or self._id > 14:
-            return _TWO_BYTE, packed + bytes([self._id, 3, 0, 0, 0, 0, 0, 0])
-        return _ONE_BYTE, packed + bytes([self._id << 4 | 2, 0, 0, 0])
-
-
 def send_playout_delay(
     transceiver: RTCRtpTransceiver, offered: list[RTCRtpHeaderExtensionParameters]
 ) -> bool:
@@ -137,7 +71,7 @@ def send_playout_delay(
         check_signature(HeaderExtensionsMap.set, "self", "values")
         agreed = cast("list[Any]", get_private(transceiver, "_headerExtensions"))
         name = _REALM["sender"] + "rtp_header_extensions_map"
-        swap_private(transceiver.sender, name, _PlayoutMap(), HeaderExtensionsMap)
+        swap_private(transceiver.sender, name, PlayoutMap(), HeaderExtensionsMap)
         agreed += [extension for extension in offered if extension.uri == PLAYOUT_DELAY]
 
     return adapt("playout delay of nought", change)
@@ -235,10 +169,8 @@ def offer_loopback(pc: RTCPeerConnection, *, always: bool = False) -> bool:
         check_signature(
             Connection.get_component_candidates, "self", "component", "addresses", "timeout"
         )
-        for transceiver in pc.getTransceivers():
-            _with_loopback(get_private(transceiver.receiver.transport.transport, "_connection"))
-        if pc.sctp is not None:
-            _with_loopback(get_private(pc.sctp.transport.transport, "_connection"))
+        for end in _ends(pc):
+            _with_loopback(get_private(end.transport, "_connection"))
 
     def _with_loopback(connection: Connection) -> None:
         gather = type(connection).get_component_candidates
@@ -250,6 +182,43 @@ def offer_loopback(pc: RTCPeerConnection, *, always: bool = False) -> bool:
         vars(connection)["get_component_candidates"] = wider
 
     return adapt("way through this machine alone", change)
+
+
+def ignore_empty(pc: RTCPeerConnection) -> bool:
+    """Pass over datagrams without a byte, which anybody can send to the port of a call.
+
+    Upstream: the first one ends the call (IndexError in RTCDtlsTransport._recv_next). Not reported.
+    """
+
+    def change() -> None:
+        for ice in {end.transport for end in _ends(pc)}:
+            swap_private(ice, "_recv", _whole(get_private(ice, "_recv")), MethodType)
+
+    def _whole(receive: Callable[[], Coroutine[Any, Any, bytes]]) -> Callable[[], Any]:
+        async def received() -> bytes:
+            while not (data := await receive()):
+                pass
+            return data
+
+        return received
+
+    return adapt("patience with empty datagrams", change)
+
+
+def _ends(pc: RTCPeerConnection) -> list[RTCDtlsTransport]:
+    """The ways of a connection; one where all media are bundled."""
+    ends = [transceiver.receiver.transport for transceiver in pc.getTransceivers()]
+    return ends + ([pc.sctp.transport] if pc.sctp else [])
+
+
+def data_packets(pc: RTCPeerConnection) -> int:
+    """Packets that came for a data channel that has a way of its own, without video or sound.
+
+    Upstream: the statistics of a connection leave that way out.
+    """
+    if pc.sctp is None or pc.getTransceivers():
+        return 0
+    return int(vars(pc.sctp.transport).get("_RTCDtlsTransport__rx_packets", 0))
 
 
 async def close(pc: RTCPeerConnection) -> None:
@@ -305,9 +274,7 @@ def answer_passively(pc: RTCPeerConnection) -> bool:
     """
 
     def change() -> None:
-        ends = [transceiver.receiver.transport for transceiver in pc.getTransceivers()]
-        ends += [pc.sctp.transport] if pc.sctp else []
-        for end in ends:
+        for end in _ends(pc):
             if get_private(end, "_role") == "auto":
                 swap_private(end, "_role", "server", str)
 

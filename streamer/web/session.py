@@ -89,6 +89,7 @@ class Session:
         """How it is doing now. Does not block."""
         stats = self.stats
         codec = "" if stats is None else stats.codec
+        codec_ms = 0.0 if stats is None else stats.codec_ms
         bitrate = 0.0 if stats is None else round(stats.bitrate_kbps)
         if self.live is None:
             return SessionStatus(
@@ -113,6 +114,7 @@ class Session:
             camera=status.camera,
             latency_ms=status.latency_ms,
             codec=codec,
+            codec_ms=codec_ms,
             bitrate_kbps=bitrate,
             sessions_open=sessions_open,
         )

@@ -6,6 +6,7 @@ from typing import Any, cast
 from aiortc import RTCPeerConnection
 
 from streamer.clock import SECOND, Clock, monotonic_ns
+from streamer.web.rtc import data_packets
 from streamer.web.wiring import video_codec
 
 
@@ -22,6 +23,9 @@ class PeerStats:
     received_fps: float
     lost_packets: int
     """Of the peer's video."""
+    codec_ms: float = 0.0
+    """From the last packet of an image until it can be read, and from a picture until it is
+    encoded: what the age of pictures does not hold."""
 
 
 class Vitals:
@@ -36,14 +40,15 @@ class Vitals:
         self._kbps = 0.0
 
     async def silent_ns(self) -> int:
-        """How long nothing has come from the peer: no media, and no report of what it received."""
+        """How long nothing has come from the peer: no media, message or report of what came."""
         reports = await self._reports()
         packets = sum(r.packetsReceived for r in reports if r.type == "transport")
+        packets += data_packets(self._pc)
         if packets != self._packets:
             self._packets, self._heard_ns = packets, self._clock()
         return self._clock() - self._heard_ns
 
-    async def stats(self, received_fps: float) -> PeerStats:
+    async def stats(self, received_fps: float, codec_ms: float) -> PeerStats:
         """Everything that is known now."""
         reports = await self._reports()
         video = [r for r in reports if getattr(r, "kind", "") == "video"]
@@ -56,6 +61,7 @@ class Vitals:
             rtt_ms=round(max((t for t in trips if t is not None), default=0.0) * 1000, 1),
             received_fps=received_fps,
             lost_packets=lost,
+            codec_ms=codec_ms,
         )
 
     def _measure(self, sent: int) -> None:

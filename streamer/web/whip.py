@@ -1,8 +1,9 @@
 """WHIP and WHEP: other programs send a face and play a portrait, each with one request.
 
 WHIP (RFC 9725) begins a session without a page: OBS, GStreamer and the like send their video, which
-drives a portrait. WHEP plays the pictures of a session to any program that speaks it. Neither takes
-addresses one by one (trickle ICE): offers are whole, and PATCH is answered 405, as the RFC allows.
+drives a portrait. WHEP plays the pictures of a session to any program that speaks it. Both take
+further addresses by PATCH (trickle ICE). Neither begins an ICE session anew: that is answered 422,
+as the RFC has it, and who lost the way begins a new session.
 """
 
 import logging
@@ -15,9 +16,11 @@ from streamer.web.ice import IceServer
 from streamer.web.models import LONGEST_SDP
 from streamer.web.offer import PeerError, read_offer
 from streamer.web.peer import Peer
+from streamer.web.receive import body_of
 from streamer.web.refusal import Refusal
 from streamer.web.session import Session
 from streamer.web.sessions import Sessions
+from streamer.web.trickle import FRAGMENT, LONGEST_FRAGMENT, read_fragment
 from streamer.web.visitors import Visitors
 
 SDP = "application/sdp"
@@ -37,13 +40,11 @@ def add_whip(
     Whoever may not ask at all has been refused before; `servers` are for one client, from now on.
     """
     ingest, playback = _Ingest(sessions, visitors, servers), _Playback(sessions, servers)
-    for path, begin, end in (
-        ("/whip", ingest.begin, ingest.end),
-        ("/whep", playback.begin, playback.end),
-    ):
-        app.router.add_route("POST", path, begin)
+    for path, whose in (("/whip", ingest), ("/whep", playback)):
+        app.router.add_route("POST", path, whose.begin)
         app.router.add_route("OPTIONS", path, _tell_types)
-        app.router.add_route("DELETE", f"{path}/{{id}}", end)
+        app.router.add_route("DELETE", f"{path}/{{id}}", whose.end)
+        app.router.add_route("PATCH", f"{path}/{{id}}", whose.extend)
         app.router.add_route("OPTIONS", f"{path}/{{id}}", _tell_types)
 
 
@@ -68,6 +69,11 @@ class _Ingest:
         created = _created("/whip", session.id, answer, self._servers())
         created.headers["X-Session-Key"] = session.key
         return created
+
+    async def extend(self, request: web.Request) -> web.Response:
+        """Further addresses of the sender."""
+        peer = _by_name(self._sessions, request.match_info["id"]).peer
+        return await _extended(request, peer)
 
     async def end(self, request: web.Request) -> web.Response:
         """The sender hangs up."""
@@ -95,16 +101,25 @@ class _Playback:
         self._players[resource] = session, player
         return _created("/whep", resource, answer, self._servers())
 
+    async def extend(self, request: web.Request) -> web.Response:
+        """Further addresses of the player."""
+        _, player = self._found(request)
+        return await _extended(request, player)
+
     async def end(self, request: web.Request) -> web.Response:
         """The player hangs up."""
-        self._forget_gone()
-        found = self._players.pop(request.match_info["id"], None)
-        if found is None:
-            raise Refusal(404, "player", "there is no such player; it may have ended already")
-        session, player = found
+        session, player = self._found(request)
+        del self._players[request.match_info["id"]]
         session.viewers.discard(player)
         await player.close()
         return web.Response()
+
+    def _found(self, request: web.Request) -> tuple[Session, Peer]:
+        self._forget_gone()
+        found = self._players.get(request.match_info["id"])
+        if found is None:
+            raise Refusal(404, "player", "there is no such player; it may have ended already")
+        return found
 
     def _newest(self) -> Session:
         there = [session for session in self._sessions.all if not session.reason]
@@ -140,6 +155,26 @@ async def _offer(request: web.Request, direction: str) -> str:
     return sdp
 
 
+async def _extended(request: web.Request, peer: Peer) -> web.Response:
+    """The answer to further addresses. Refusal when they cannot be used."""
+    if request.content_type != FRAGMENT:
+        raise Refusal(415, "type", f"send candidates as {FRAGMENT}")
+    expected = request.headers.get("If-Match", "*")
+    if expected not in ("*", _tag(request.match_info["id"])):
+        raise Refusal(412, "version", "If-Match must be the ETag that came with the answer")
+    try:
+        fragment = read_fragment((await body_of(request, LONGEST_FRAGMENT)).decode())
+        if peer.is_other(fragment):
+            raise Refusal(
+                *(422, "restart"),
+                "an ICE session is not begun anew here; begin a new session with POST",
+            )
+        await peer.add_candidates(fragment)
+    except (UnicodeDecodeError, PeerError) as error:
+        raise Refusal(400, "fragment", str(error)[:300]) from None
+    return web.Response(status=204)
+
+
 def _by_name(sessions: Sessions, name: str) -> Session:
     for session in sessions.all:
         if session.id == name and not session.reason:
@@ -150,10 +185,16 @@ def _by_name(sessions: Sessions, name: str) -> Session:
 def _created(path: str, name: str, answer: str, servers: Sequence[IceServer]) -> web.Response:
     response = web.Response(status=201, text=answer, content_type=SDP)
     response.headers["Location"] = f"{path}/{name}"
-    response.headers["ETag"] = f'"{name}"'
+    response.headers["ETag"] = _tag(name)
+    response.headers["Accept-Patch"] = FRAGMENT
     for server in servers:
         response.headers.add("Link", _link(server))
     return response
+
+
+def _tag(name: str) -> str:
+    """The version of a resource: it has but one."""
+    return f'"{name}"'
 
 
 def _link(server: IceServer) -> str:
@@ -173,5 +214,8 @@ def _quoted(text: str) -> str:
 
 async def _tell_types(request: web.Request) -> web.Response:
     """What can be sent here; also to browsers that ask before they send."""
-    allowed = "DELETE, OPTIONS" if "id" in request.match_info else "POST, OPTIONS"
-    return web.Response(status=204, headers={"Accept-Post": SDP, "Allow": allowed})
+    if "id" in request.match_info:
+        headers = {"Accept-Patch": FRAGMENT, "Allow": "DELETE, OPTIONS, PATCH"}
+    else:
+        headers = {"Accept-Post": SDP, "Allow": "POST, OPTIONS"}
+    return web.Response(status=204, headers=headers)

@@ -26,7 +26,8 @@ _VIDEO_WAITING, _SOUND_WAITING = 8, 50
 """Frames that may wait to be decoded: a quarter of a second, one second."""
 
 Pump = Coroutine[Any, Any, None]
-Take = Callable[[Frame | None], None]
+Take = Callable[[Frame | None, int | None], None]
+"""Takes a decoded frame, and when its last packet came; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Ends:
     bitrates: Bitrates
     threads: ThreadPoolExecutor
     """Where senders encode."""
+    encoded: Callable[[int], object]
+    """Is told the instant of each picture, its pts, when it is encoded."""
 
 
 def prepare(pc: RTCPeerConnection, media: list[MediaDescription], ends: Ends, codec: str) -> None:
@@ -99,18 +102,23 @@ def _by_preference(first: str) -> list[RTCRtpCodecCapability]:
 def _taker(ends: Ends, kind: str, *, first: bool) -> Take:
     """The first video is the camera, the first sound the voice; whatever else comes is dropped."""
     if first and kind == "video":
-        return partial(_give, av.VideoFrame, ends.camera.offer)
+        return partial(_see, ends.camera)
     if first and ends.voice is not None:
-        return partial(_give, av.AudioFrame, ends.voice.offer)
+        return partial(_hear, ends.voice)
     return _drop
 
 
-def _give(kind: type, take: Callable[[Any], None], frame: Frame | None) -> None:
-    if isinstance(frame, kind):
-        take(frame)
+def _see(camera: PeerCamera, frame: Frame | None, came_ns: int | None) -> None:
+    if isinstance(frame, av.VideoFrame):
+        camera.offer(frame, came_ns)
 
 
-def _drop(_: Frame | None) -> None:
+def _hear(voice: EchoedVoice, frame: Frame | None, _: int | None) -> None:
+    if isinstance(frame, av.AudioFrame):
+        voice.offer(frame)
+
+
+def _drop(_: Frame | None, __: int | None) -> None:
     pass
 
 
@@ -131,7 +139,11 @@ def _receive(receiver: RTCRtpReceiver, take: Take) -> list[Pump]:
         rtc.release_at_marker(receiver, inbox.await_keyframe)
     else:
         inbox = Inbox(_SOUND_WAITING, _nothing)
-    return [] if rtc.take_frames(receiver, inbox, take) else [_pump(receiver, take)]
+
+    def decoded(frame: Frame | None) -> None:
+        take(frame, inbox.came_ns)
+
+    return [] if rtc.take_frames(receiver, inbox, decoded) else [_pump(receiver, take)]
 
 
 def _track_of(end: RTCRtpReceiver | RTCRtpSender) -> MediaStreamTrack | None:
@@ -146,9 +158,9 @@ async def _pump(receiver: RTCRtpReceiver, take: Take) -> None:
     """What `take_frames` does without a task, where aiortc could not be adapted."""
     try:
         while True:
-            take(await cast("Any", receiver.track).recv())
+            take(await cast("Any", receiver.track).recv(), None)
     except MediaStreamError:
-        take(None)
+        take(None, None)
 
 
 def _send(transceiver: RTCRtpTransceiver, section: MediaDescription, ends: Ends) -> None:
@@ -156,6 +168,7 @@ def _send(transceiver: RTCRtpTransceiver, section: MediaDescription, ends: Ends)
         rtc.encode_with(transceiver.sender, None, ends.threads)
         return
     agreed = cast("list[Any]", vars(transceiver).get("_codecs", []))
-    encoder = live_encoder(agreed[0].name, ends.bitrates) if agreed else None
+    name = agreed[0].name if agreed else ""
+    encoder = live_encoder(name, ends.bitrates, done=ends.encoded) if name else None
     rtc.encode_with(transceiver.sender, encoder, ends.threads)
     rtc.send_playout_delay(transceiver, section.rtp.headerExtensions)

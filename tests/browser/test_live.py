@@ -74,6 +74,19 @@ def test_panic_shows_a_card_and_ends(studio, shot):
     wait_for_return(studio, before)
 
 
+def test_what_is_hidden_stays_hidden_when_the_page_is_loaded_again(studio):
+    """Until the person shows it again."""
+    studio.start().go_on()
+    before = snapshot(studio.page)
+    studio.page.click("#panic")
+    wait_for_change(studio, before)
+    card = snapshot(studio.page)
+    studio.open().start().go_on()
+    assert difference(snapshot(studio.page), card) < DIFFERENT
+    studio.page.click("#panic")
+    wait_for_return(studio, before)
+
+
 def test_a_recording_is_a_film(studio, tmp_path, shot):
     """The browser records what it shows, and gives it as a file."""
     studio.start().go_on()

@@ -1,24 +1,24 @@
-"""Runs one server, opens its page in a real Chromium with the fake camera, and takes samples."""
+"""Opens a server's page in a real Chromium with the fake camera, and takes samples of it."""
 
 import json
 import os
-import signal
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tools.glassware.server import Subject
+from tools.glassware.process import served
+from tools.glassware.server import CELLS, Subject
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = "/usr/bin/chromium"
-_FLAGS = [
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -35,29 +35,30 @@ _FLAGS = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]
+_SAMPLER = Path(__file__).with_name("sampler.js")
 _WARM_S = 6.0
-_READY_S = 30.0
+_PATIENCE_S = 60.0
+_TAKE_S = 10.0
+"""Between two times that samples are taken out of the browser."""
+Samples = dict[str, list[Any]]
 
 
 def measure(subject: Subject, clip: Path, seconds: float) -> dict[str, Any]:
     """What the page saw in `seconds`, and the server's use of the processor."""
-    from playwright.sync_api import sync_playwright
-
-    flags = [*_FLAGS, f"--use-file-for-fake-video-capture={clip}"]
-    flags += ["--allow-loopback-in-peer-connection"] if subject.loopback else []
-    with _served(subject) as (process, port), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with served(subject) as (process, url), chromium(clip, loopback=subject.loopback) as browser:
         page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{port}/")
-        page.wait_for_function("window.failure || samples.remote.length > 5", timeout=30_000)
+        page.add_init_script(_sampler())
+        page.goto(url)
+        if subject.kind == "serve":
+            start(page)
+        await_true(page, "window.failure || document.querySelector('#portrait')?.currentTime > 0.2")
         if failure := page.evaluate("window.failure"):
             raise RuntimeError(failure)
-        page.wait_for_timeout(_WARM_S * 1000)
+        samples: Samples = {"local": [], "remote": [], "stats": [], "said": []}
+        _watch(page, samples, _WARM_S)
         begin, cpu = page.evaluate("performance.now()"), _cpu_s(process.pid)
-        page.wait_for_timeout(seconds * 1000)
+        _watch(page, samples, seconds)
         end, used = page.evaluate("performance.now()"), _cpu_s(process.pid) - cpu
-        samples = page.evaluate("samples")
-        browser.close()
     return {
         "samples": samples,
         "begin": begin,
@@ -67,45 +68,51 @@ def measure(subject: Subject, clip: Path, seconds: float) -> dict[str, Any]:
 
 
 @contextmanager
-def _served(subject: Subject) -> Generator[tuple["subprocess.Popen[bytes]", int]]:
-    port = _free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "tools.glass",
-        "--serve",
-        json.dumps(asdict(subject)),
-        str(port),
-    ]
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
-    try:
-        _await_port(port, process)
-        yield process, port
-    finally:
-        process.send_signal(signal.SIGINT)
+def chromium(clip: Path, *, loopback: bool = False) -> Generator["Browser"]:
+    """A browser whose camera plays the clip."""
+    from playwright.sync_api import sync_playwright
+
+    flags = [*FLAGS, f"--use-file-for-fake-video-capture={clip}"]
+    flags += ["--allow-loopback-in-peer-connection"] if loopback else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield browser
+        finally:
+            browser.close()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def start(page: "Page") -> None:
+    """Press the button of the real page, as soon as it can be pressed."""
+    await_true(page, "document.querySelector('#start')?.getAttribute('aria-disabled') === 'false'")
+    page.click("#start")
 
 
-def _await_port(port: int, process: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + _READY_S
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("the server did not start")
+def await_true(page: "Page", expression: str) -> None:
+    """Wait for it. Asked from here: the page's own policy forbids evaluating text within it."""
+    until = time.monotonic() + _PATIENCE_S
+    while not page.evaluate(expression):
+        if time.monotonic() > until:
+            raise RuntimeError(f"never true in {page.url}: {expression}")
+        page.wait_for_timeout(100)
+
+
+def _sampler() -> str:
+    options = {
+        "local": "video#camera",
+        "remote": "video#portrait",
+        "said": "#latency",
+        "cells": CELLS,
+    }
+    return _SAMPLER.read_text().replace("OPTIONS;", f"{json.dumps(options)};")
+
+
+def _watch(page: "Page", samples: Samples, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        page.wait_for_timeout(min(left, _TAKE_S) * 1000)
+        for name, rows in page.evaluate("takeSamples()").items():
+            samples[name] += rows
 
 
 def _cpu_s(pid: int) -> float:

@@ -22,17 +22,18 @@ _SHORTEST, _LONGEST = 14, 27
 """Frames between two steps: irregular, so that nothing regular can be taken for an answer."""
 
 
-def write_clip(path: Path, side: int, seconds: float, stimulus: str) -> None:
-    """A y4m file of `side` x `side` for Chromium; `mouth` changes a patch, `flash` all of it."""
-    shut, opened = _poses(side)
+def write_clip(path: Path, size: tuple[int, int], seconds: float, stimulus: str) -> None:
+    """A y4m file of (width, height) for Chromium; `mouth` changes a patch, `flash` all of it."""
+    width, height = size
+    shut, opened = (_widened(pose, width) for pose in _poses(height))
     if stimulus == "flash":
         opened = np.clip(shut.astype(np.int16) + 60, 0, 255).astype(np.uint8)
-    faces = [_noisy(_planes(shut), side), _noisy(_planes(opened), side)]
+    faces = [_noisy(_planes(pose), width * height) for pose in (shut, opened)]
     random_numbers = random.Random(5)
     left = random_numbers.randint(_SHORTEST, _LONGEST)
     pose = 0
     with path.open("wb") as file:
-        file.write(f"YUV4MPEG2 W{side} H{side} F{FPS}:1 Ip A1:1 C420mpeg2\n".encode())
+        file.write(f"YUV4MPEG2 W{width} H{height} F{FPS}:1 Ip A1:1 C420mpeg2\n".encode())
         for number in range(round(seconds * FPS)):
             left -= 1
             if left == 0:
@@ -40,13 +41,19 @@ def write_clip(path: Path, side: int, seconds: float, stimulus: str) -> None:
             file.write(b"FRAME\n" + faces[pose][number % _FIELDS])
 
 
-def _noisy(planes: bytes, side: int) -> list[bytes]:
+def _widened(image: Image, width: int) -> Image:
+    """A square picture with margins left and right, as its edges are."""
+    spare = width - image.shape[1]
+    return np.pad(image, ((0, 0), (spare // 2, spare - spare // 2), (0, 0)), mode="edge")
+
+
+def _noisy(planes: bytes, pixels: int) -> list[bytes]:
     """The picture with a sensor's noise: without it the browser would send next to nothing."""
     random_numbers = np.random.default_rng(1)
-    luma = np.frombuffer(planes, np.uint8)[: side * side].astype(np.float32)
-    noise = random_numbers.normal(0, _NOISE, (_FIELDS, side * side))
+    luma = np.frombuffer(planes, np.uint8)[:pixels].astype(np.float32)
+    noise = random_numbers.normal(0, _NOISE, (_FIELDS, pixels))
     lumas = np.clip(luma + noise + 0.5, 0, 255).astype(np.uint8)
-    return [row.tobytes() + planes[side * side :] for row in lumas]
+    return [row.tobytes() + planes[pixels:] for row in lumas]
 
 
 def _poses(side: int) -> tuple[Image, Image]:

@@ -27,6 +27,8 @@ class Figures:
     p50_ms: float
     p95_ms: float
     drift_ms_per_min: float
+    drift_error: float
+    """One standard error of it: a short run tells little."""
     fps: float
     """Pictures that were shown, a second."""
     contrast: float
@@ -35,6 +37,8 @@ class Figures:
     kbps_out: float
     keyframes: int
     codec: str
+    said_ms: float | None
+    """The latency as the page itself tells it, median; None where it tells none."""
 
 
 def figures(samples: dict[str, Any], begin_ms: float, end_ms: float) -> Figures | None:
@@ -53,15 +57,18 @@ def figures(samples: dict[str, Any], begin_ms: float, end_ms: float) -> Figures 
     if len(told) < 3:
         return None
     ms = sorted(value for _, value in told)
+    slope, error = _slope(told)
     shown = [row for row in samples["remote"] if begin_ms <= row[0] <= end_ms]
     return Figures(
         steps=len(steps),
         answered=len(told),
         p50_ms=round(statistics.median(ms), 1),
         p95_ms=round(ms[min(len(ms) - 1, round(0.95 * (len(ms) - 1)))], 1),
-        drift_ms_per_min=round(_slope(told) * 60, 1),
+        drift_ms_per_min=round(slope * 60, 2),
+        drift_error=round(error * 60, 2),
         fps=round((shown[-1][1] - shown[0][1]) / (shown[-1][0] - shown[0][0]) * 1000, 1),
         contrast=round(contrast, 1),
+        said_ms=_said(samples.get("said", []), begin_ms, end_ms),
         **_stream(samples["stats"], begin_ms, end_ms),
     )
 
@@ -141,15 +148,24 @@ def _crossing(
     return None
 
 
-def _slope(points: list[tuple[float, float]]) -> float:
-    """Median slope of all pairs, ms/s."""
-    slopes = [
-        (b[1] - a[1]) / (b[0] - a[0])
-        for index, a in enumerate(points)
-        for b in points[index + 1 :]
-        if b[0] - a[0] > 3
-    ]
-    return statistics.median(slopes) if slopes else 0.0
+def _slope(points: list[tuple[float, float]]) -> tuple[float, float]:
+    """Of the latency over the run, ms/s, and its standard error.
+
+    By least squares, with the few extremes pulled in. A median of slopes would not do: latencies
+    are multiples of the screen's period, and a drift below one in the whole run would count as 0.
+    """
+    at, ms = np.array(points, np.float64).T
+    low, high = np.sort(ms)[[len(ms) // 50, -1 - len(ms) // 50]]
+    ms = np.clip(ms, low, high)
+    at, ms = at - at.mean(), ms - ms.mean()
+    slope = float(at @ ms / (at @ at))
+    rest: NDArray[np.float64] = ms - slope * at
+    return slope, float(rest.std() / np.sqrt(at @ at))
+
+
+def _said(rows: Sequence[Sequence[float]], begin_ms: float, end_ms: float) -> float | None:
+    within = [row[1] for row in rows if begin_ms <= row[0] <= end_ms]
+    return round(statistics.median(within), 1) if within else None
 
 
 def _stream(stats: list[dict[str, Any]], begin_ms: float, end_ms: float) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Subject:
     """One server that is measured."""
 
     kind: str
-    """stock, echo or avatar"""
+    """stock, echo or avatar; serve is the real server, see process.py"""
     side: int
     codec: str
     slow_ms: float = 0.0

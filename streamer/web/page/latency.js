@@ -7,24 +7,18 @@
 //             packetsSent, of the last second (getStats, outbound-rtp)
 //   network   the round trip (half for the way up, half for the way down)
 //   server    status.ageMs: from the decoded camera picture to the finished portrait
-//   codec     the server's decoder and encoder, which status.ageMs does not hold: see CODEC_MS
-//   follow    the portrait follows a sudden movement over two pictures, so that it does not shake. Half of
-//             the movement, which is what an outside measurement looks for and what the eye takes for
-//             its instant, is there FOLLOW of a picture after the first sign of it. A server that knows
-//             better says so: status.followMs
+//   codec     status.codecMs: the server's decoder and encoder, which status.ageMs does not hold
 //   show      browser: the portrait's requestVideoFrameCallback, presentationTime - receiveTime; it
 //             holds the jitter buffer, the decoder and the wait for the screen
 //
 // It begins where the person sees the own picture: at the presentationTime of the camera's preview.
-// That is how a camera before the screen sees it, too, and what a person compares. Between the
-// camera's captureTime and its preview Chromium takes about as long (`preview`) as between
-// captureTime and the encoder, since both get the same picture from the same queue, but the preview
-// waits for the screen besides. That wait is half a picture of the screen in the mean, and it is
-// taken off: the camera's picture is on its way meanwhile. What is left out on both sides is the
-// exposure of the camera and the panel of the screen, 30 to 60 ms together.
+// The preview waits for the screen, and the picture is on its way meanwhile: that wait (`preview`, at
+// most half a picture of the screen) is taken off. What is left out on both sides is the exposure of
+// the camera and the panel of the screen.
 //
-// Checked against a black-box measurement of a step of the mouth (two runs on two busy cores): first
-// sign after 40 and 32 ms, sum without `follow` 36 and 32; half of it after 66 and 63, with it 63 and 59.
+// It tells what a gesture of the face takes. It is too low where a single picture is late: a jump of
+// the whole picture waits in the browser's pacer, whose delay is only known as the mean of all packets
+// of a second. `python -m tools.glass --rows serve` compares it with what is measured from outside.
 //
 // Browsers without receiveTime (Firefox, Safari): `show` is totalProcessingDelay over framesDecoded,
 // or jitterBufferDelay and totalDecodeTime, and half a picture of the screen.
@@ -32,8 +26,6 @@
 import { median } from "./dom.js";
 
 const KEPT = 45;
-const CODEC_MS = 8;
-const FOLLOW = 0.8;
 const SCREEN_MS = 1000 / 60;
 
 /** Differences of counters between two looks. */
@@ -136,8 +128,7 @@ export class Figures {
       encode: encode === null || encode === undefined ? null : encode + (pace ?? 0),
       network: rtt,
       server: age && age.p50,
-      codec: age && CODEC_MS,
-      follow: age && (status.followMs ?? (status.fpsOut > 1 ? (FOLLOW * 1000) / status.fpsOut : 0)),
+      codec: age && (status.codecMs ?? null),
       show,
     };
     const known = age && show !== null && rtt !== null;

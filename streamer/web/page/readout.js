@@ -7,8 +7,7 @@ const NAMES = {
   encode: "Your browser’s encoder",
   network: "Network, both ways",
   server: "Server",
-  codec: "Server’s codec (about)",
-  follow: "Smoothing of the movement",
+  codec: "Server’s decoder and encoder",
   show: "Decoder and screen",
 };
 
@@ -45,7 +44,7 @@ export class Readout {
       showPill("live", `Live · ${whole(latency)} ms`);
     }
     this._draw();
-    say($("f-fps"), fpsIn === null ? whole(fps) : `${whole(fps)} of ${whole(fpsIn)}`);
+    say($("f-fps"), fpsIn === null ? whole(fps) : `${whole(fpsIn)} in, ${whole(fps)} out`);
     say($("f-drops"), whole(dropped));
     say($("f-age"), age ? `${whole(age.p50)} / ${whole(age.p95)} ms` : "–");
     say($("f-rtt"), whole(rtt, " ms"));

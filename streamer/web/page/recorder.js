@@ -3,12 +3,12 @@
 import { $, button, bytes, clock, make, say } from "./dom.js";
 
 const KINDS = [
-  "video/mp4;codecs=avc1.42E01F,mp4a.40.2",
-  "video/mp4",
-  "video/webm;codecs=h264,opus",
-  "video/webm;codecs=vp9,opus",
-  "video/webm;codecs=vp8,opus",
-  "video/webm",
+  ["video/mp4", "avc1.42E01F", "mp4a.40.2"],
+  ["video/mp4", "avc1", "mp4a"],
+  ["video/webm", "vp8", "opus"], // the cheapest to encode: the camera's picture must not wait for it
+  ["video/webm", "vp9", "opus"],
+  ["video/webm"],
+  ["video/mp4"], // what else goes into an MP4 few players know
 ];
 const PIECE_MS = 1000;
 const BITS = 5_000_000;
@@ -27,7 +27,8 @@ export class Recorder extends EventTarget {
 
   /** Begin with these tracks. Returns whether it began. */
   start(tracks) {
-    const mimeType = KINDS.find((kind) => MediaRecorder.isTypeSupported(kind));
+    if (!this.possible || !tracks.some((track) => track.kind === "video")) return false;
+    const mimeType = kindFor(tracks);
     const pieces = [];
     let recorder;
     try {
@@ -68,6 +69,16 @@ export class Recorder extends EventTarget {
     list.prepend(entry(name, file, seconds));
     $("recordings").hidden = false;
   }
+}
+
+/** The best kind for these tracks. Firefox refuses one that names a sound which is not there. */
+function kindFor(tracks) {
+  const hasSound = tracks.some((track) => track.kind === "audio");
+  const all = KINDS.map(([type, video, sound]) => {
+    const codecs = [video, hasSound ? sound : ""].filter(Boolean).join(",");
+    return codecs ? `${type};codecs=${codecs}` : type;
+  });
+  return all.find((kind) => MediaRecorder.isTypeSupported(kind));
 }
 
 function entry(name, file, seconds) {

@@ -23,6 +23,19 @@ export function showPhase(phase) {
   if (phase !== "live") showPrompt("");
 }
 
+/** Grey a button out, or not; it keeps the focus either way. */
+export const able = (id, on) => $(id).setAttribute("aria-disabled", String(!on));
+
+/** The buttons of a session that is on, that is live, of which a recording can be made or ended. */
+export function showButtons(on, live, recordable) {
+  say($("start-text"), on ? "Stop" : "Start");
+  $("start-icon").setAttribute("href", on ? "#i-stop" : "#i-play");
+  $("start").classList.toggle("on", on);
+  for (const id of ["calibrate", "neutral", "guide", "popout", "copy"]) able(id, live);
+  able("record", recordable);
+  able("panic", on);
+}
+
 /** What is wrong, over the stage; null: nothing. `seconds`: a countdown to the next attempt. */
 export function showNotice(kind, { message = "", seconds = null, act = {} } = {}) {
   const place = $("notice");

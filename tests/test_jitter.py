@@ -1,0 +1,66 @@
+"""When received packets become frames."""
+
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.rtp import RtpPacket
+
+from streamer.web.jitter import MarkedBuffer
+
+
+def packet(number, timestamp, *, marker=0):
+    made = RtpPacket(sequence_number=number % 65536, timestamp=timestamp, marker=marker)
+    made._data = bytes([number % 256])
+    return made
+
+
+def test_a_frame_goes_on_at_its_marker():
+    """Not when the next one begins."""
+    buffer = MarkedBuffer(64, lambda: None)
+    assert buffer.add(packet(1, 0))[1] is None
+    assert buffer.add(packet(2, 0, marker=1))[1].data == b"\x01\x02"
+    assert buffer.add(packet(3, 3000, marker=1))[1].data == b"\x03"
+
+
+def test_the_stock_buffer_holds_the_frame_back():
+    """What the adaptation is for; when this fails, it can go."""
+    buffer = JitterBuffer(64, is_video=True)
+    buffer.add(packet(1, 0))
+    assert buffer.add(packet(2, 0, marker=1))[1] is None
+    assert buffer.add(packet(3, 3000))[1].data == b"\x01\x02"
+
+
+def test_packets_in_the_wrong_order_make_the_same_frames():
+    """As networks deliver them."""
+    buffer = MarkedBuffer(64, lambda: None)
+    buffer.add(packet(65534, 0, marker=1))
+    assert buffer.add(packet(65537, 3000, marker=1))[1] is None
+    assert buffer.add(packet(65535, 3000))[1] is None
+    assert buffer.add(packet(65536, 3000))[1].data == bytes([255, 0, 1])
+
+
+def test_frames_without_markers_still_come():
+    """When the next one begins."""
+    buffer = MarkedBuffer(64, lambda: None)
+    buffer.add(packet(1, 0))
+    assert buffer.add(packet(2, 3000))[1].data == b"\x01"
+
+
+def test_frames_that_waited_behind_a_lost_packet_all_come():
+    """One is released for each packet that comes, so none stays behind for long."""
+    buffer = MarkedBuffer(64, lambda: None)
+    buffer.add(packet(1, 0, marker=1))
+    buffer.add(packet(3, 6000, marker=1))
+    assert buffer.add(packet(2, 3000, marker=1))[1].data == b"\x02"
+    assert buffer.add(packet(4, 9000, marker=1))[1].data == b"\x03"
+
+
+def test_a_packet_that_stays_lost_is_given_up_after_300_ms():
+    """Stock waits for 512 more packets. A keyframe is asked for."""
+    gaps = []
+    buffer = MarkedBuffer(512, lambda: gaps.append(1))
+    buffer.add(packet(1, 0, marker=1))
+    answers = [buffer.add(packet(3 + n, 6000 + 3000 * n, marker=1)) for n in range(12)]
+    assert [wants for wants, _ in answers].index(True) == 9
+    assert answers[9][1].data == bytes([12])
+    assert len(gaps) == 1
+    assert answers[10] == (False, answers[10][1])
+    assert answers[10][1].data == bytes([13])
