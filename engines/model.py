@@ -65,7 +65,8 @@ class Refiner(nn.Module):
         widths, blocks = params.channels, params.blocks
         way_up = tuple(zip(widths[:3], blocks[:3], strict=True))[::-1]
         self.params = params
-        self.stem = nn.Conv2d(4 * PLANES, widths[0], 3, padding=1)
+        # the same as 3 x 3 on pixels unshuffled by 2, but quicker
+        self.stem = nn.Conv2d(PLANES, widths[0], 6, stride=2, padding=2)
         self.encoder = nn.ModuleList(Level(w, n) for w, n in zip(widths, blocks, strict=True))
         self.down = nn.ModuleList(
             nn.Conv2d(narrow, wide, 3, stride=2, padding=1) for narrow, wide in pairwise(widths)
@@ -79,7 +80,7 @@ class Refiner(nn.Module):
     def forward(self, planes: Tensor, film: Tensor) -> tuple[Tensor, Tensor]:
         """Fine (B, 7, N, N) and coarse (B, 2, N/4, N/4) from (B, 20, N, N) and (B, F)."""
         films = torch.split(film, self.films, dim=1)
-        x = self.stem(F.pixel_unshuffle(planes, 2))  # (B, C0, N/2, N/2)
+        x = self.stem(planes)  # (B, C0, N/2, N/2)
         seen = [self.encoder[0](x, films[0])]
         for down, level, part in zip(self.down, self.encoder[1:], films[1:4], strict=True):
             seen.append(level(F.relu(down(seen[-1])), part))

@@ -15,8 +15,8 @@ from engines.geometry import Array, Pose
 
 FACE, MOUTH, EYES = 2.4, 0.75, 0.95
 """Sides of the squares, in face widths."""
-_FACE_STEP, _PART_STEP = 128, 32
-"""Sides of boxes are multiples of these, as far as the picture is large enough: so that portraits
+_STEP = 32
+"""Sides of boxes are multiples of this, as far as the picture is large enough: so that portraits
 with faces of about one size share an engine."""
 _SOFT = 8.0
 """One part in so many of a square's half is where changes fade out."""
@@ -110,13 +110,13 @@ def _span(middle: float, side: float, whole: int) -> tuple[int, int]:
     """Where the box begins and how long it is, along one axis."""
     low = max(0, math.floor(middle - side / 2))
     high = min(whole, math.ceil(middle + side / 2) + 1)
-    length = min(whole, _ceiled(high - low, _FACE_STEP))
+    length = min(whole, _ceiled(high - low, _STEP))
     return _clipped(round((low + high - length) / 2), whole - length), length
 
 
 def part_box(middle: Array, face_px: float, width: int, height: int) -> Box:
     """Around a part of the face whose middle (2,) is there, large enough for each of them."""
-    side = _ceiled(math.ceil(EYES * face_px), _PART_STEP)
+    side = _ceiled(math.ceil(EYES * face_px), _STEP)
     across, down = min(width, side), min(height, side)
     x = _clipped(round(float(middle[0]) - (across - 1) / 2), width - across)
     y = _clipped(round(float(middle[1]) - (down - 1) / 2), height - down)

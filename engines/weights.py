@@ -176,7 +176,7 @@ def embedder_shapes(size: Size) -> dict[str, tuple[int, ...]]:
 def _convolutions(params: Params) -> Iterator[tuple[str, int, int, int]]:
     """Name, channels out and in, and side of the kernel."""
     widths, blocks = params.channels, params.blocks
-    yield "stem", widths[0], 4 * PLANES, 3
+    yield "stem", widths[0], PLANES, 6
     for i, (narrow, wide) in enumerate(pairwise(widths)):
         yield f"down.{i}", wide, narrow, 3
         yield f"up.{2 - i}", narrow, wide, 1  # the way up begins at the deepest
