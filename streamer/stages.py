@@ -35,7 +35,10 @@ class Tracker(Protocol):
     """Finds the driver's face."""
 
     def track(self, image: Image) -> Landmarks | None:
-        """The landmarks in pixels of `image`, or None when no face is in view."""
+        """The landmarks in pixels of `image`, or None when no face is in view.
+
+        Where images change their size, in pixels of the first one's.
+        """
         ...
 
 

@@ -138,6 +138,9 @@ class FaceTracker:
 
     FaceMesh follows what it found in the last picture, so the choice is made only when there is
     none: the others are then hidden from it for that one picture.
+
+    Landmarks are told in the pixels of the first image with a face. A camera may change its size,
+    as browsers do when they are short of time or bandwidth: that must be no motion.
     """
 
     def __init__(self, config: TrackerConfig) -> None:
@@ -147,9 +150,12 @@ class FaceTracker:
         self._window: tuple[slice, slice] = (slice(None), slice(None))
         self._last: Box | None = None
         self._tracking = False
+        self._first: tuple[int, int] | None = None
+        self._size = (0, 0)
 
     def track(self, image: Image) -> Landmarks | None:
-        """The landmarks in pixels of `image`, or None when no face is in view."""
+        """The landmarks in pixels of the first image that had a face; None: none is in view."""
+        self._meet((image.shape[0], image.shape[1]))
         held = self._tracking
         seen = self._follow(image) if held else self._acquire(image)
         landmarks = self._mesh.find(seen) if held else self._mesh.settle(seen)
@@ -159,7 +165,27 @@ class FaceTracker:
         landmarks[:, 0] += self._window[1].start or 0
         landmarks[:, 1] += self._window[0].start or 0
         self._last = box_of(landmarks)
-        return landmarks
+        return self._in_first(landmarks)
+
+    def _meet(self, size: tuple[int, int]) -> None:
+        """Take notice of the image's height and width."""
+        if size == self._size:
+            return
+        if self._last is not None:  # it is found again where it was, in the new pixels
+            factor = _factor(self._size, size)
+            x, y = self._last.x - self._size[1] / 2, self._last.y - self._size[0] / 2
+            place = x * factor + size[1] / 2, y * factor + size[0] / 2
+            self._last = Box(*place, self._last.size * factor)
+        self._size, self._tracking = size, False
+
+    def _in_first(self, landmarks: Landmarks) -> Landmarks:
+        """The same in the pixels of the first image: middle on middle, as large in its picture."""
+        first = self._first = self._first or self._size
+        if first == self._size:
+            return landmarks
+        middle = np.array([self._size[1] / 2, self._size[0] / 2, 0], np.float32)
+        there = np.array([first[1] / 2, first[0] / 2, 0], np.float32)
+        return (landmarks - middle) * np.float32(_factor(self._size, first)) + there
 
     def _follow(self, image: Image) -> Image:
         rows, columns = self._window
@@ -205,6 +231,11 @@ class FaceTracker:
         """Free the graphs."""
         self._detector.close()
         self._mesh.close()
+
+
+def _factor(size: tuple[int, int], other: tuple[int, int]) -> float:
+    """How much larger things are in the other, which may also be turned by 90 degrees."""
+    return float(np.sqrt(other[0] * other[1] / (size[0] * size[1])))
 
 
 def box_of(landmarks: Landmarks) -> Box:
