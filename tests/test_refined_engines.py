@@ -130,6 +130,6 @@ def test_a_graph_that_draws_gives_the_processors_picture():
 
 def test_contracts_of_boxes_are_those_of_the_graphs():
     """The committed graphs take any box."""
-    assert OnFace(warp(), XS).contract == Contract("xs", 256, 384, 384)
+    assert OnFace(warp(), XS).contract == Contract("xs", 256, 352, 352)
     assert OnParts(warp(), PARTS).contract.batch == 2
     assert isinstance(face_area(warp())[0], Box)
