@@ -12,7 +12,7 @@ from streamer.engine.ways import Way
 from tests.doctor_machines import bad, engine, laptop, lines, look_at
 
 WEIGHTS, ENGINE = ("Inference", "refiner weights"), ("Inference", "engine")
-REFUSED = "TensorRT is not installed; run: python -m pip install 'vivant[gpu]'"
+REFUSED = "TensorRT is not installed; run: python -m pip install '.[gpu]'"
 
 
 def with_engines(tmp_path, *found, **facts):
@@ -39,7 +39,7 @@ def test_a_gpu_that_is_not_used_is_told(tmp_path):
     checks = look_at(with_engines(tmp_path, engine("tensorrt", REFUSED), engine("openvino/CPU")))
     assert checks[ENGINE].status == "warn"
     assert "the GPU is not used: TensorRT is not installed" in checks[ENGINE].found
-    assert checks[ENGINE].commands == ["python -m pip install 'vivant[gpu]'"]
+    assert checks[ENGINE].commands == ["python -m pip install '.[gpu]'"]
 
 
 def test_an_engine_that_is_asked_for_must_be_here(tmp_path):
@@ -47,7 +47,7 @@ def test_an_engine_that_is_asked_for_must_be_here(tmp_path):
     machine = with_engines(tmp_path, engine("tensorrt", REFUSED), engine("openvino/CPU"))
     checks = look_at(machine, "generator.engine=tensorrt")
     assert checks[ENGINE].status == "fail"
-    assert checks[ENGINE].commands == ["python -m pip install 'vivant[gpu]'"]
+    assert checks[ENGINE].commands == ["python -m pip install '.[gpu]'"]
 
 
 def test_libraries_that_bring_the_process_down(tmp_path):
@@ -90,7 +90,7 @@ def test_tensorrt_is_missed_only_where_there_is_a_gpu(tmp_path):
     place = ("Inference", "TensorRT")
     versions = {"openvino": "2026.4.1"}
     found = look_at(laptop(tmp_path, versions=versions))[place]
-    assert found.commands == ["python -m pip install 'vivant[gpu]'"]
+    assert found.commands == ["python -m pip install '.[gpu]'"]
     assert look_at(laptop(tmp_path / "other", versions=versions, programs={}))[place].status == "ok"
     found = look_at(laptop(tmp_path, versions={}))["Inference", "OpenVINO"]
     assert found.commands == ["python -m pip install --force-reinstall ."]

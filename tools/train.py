@@ -71,7 +71,10 @@ def recipe(parsed: argparse.Namespace) -> "Recipe":
         name, _, weight = text.partition("=")
         if name not in weights:
             raise ConfigError(f"--loss {name}: no such term; there are {', '.join(weights)}")
-        weights[name] = float(weight)
+        try:
+            weights[name] = float(weight)
+        except ValueError as error:
+            raise ConfigError(f"--loss {text}: write it as {name}=0.5") from error
     window = 0 if parsed.window >= parsed.side else parsed.window
     names = ("minutes", "size", "side", "batch", "rate", "device", "threads", "seed", "resume")
     chosen = {name: getattr(parsed, name) for name in names}
@@ -80,9 +83,12 @@ def recipe(parsed: argparse.Namespace) -> "Recipe":
 
 def run(parsed: argparse.Namespace) -> None:
     """Make samples, train, or both."""
+    from tools.packing.item import pieces
     from tools.training.making import filling, wait_for_samples
 
     plan = recipe(parsed)
+    if parsed.pack is not None:
+        pieces(parsed.pack)  # told here if there are none: makers are processes of their own
 
     def say(text: str) -> None:
         print(text, flush=True)

@@ -60,19 +60,20 @@ def kept_table(entries: "Sequence[Entry]", folders: Sequence[Path]) -> "Table":
 
 def row_table(rows: "Sequence[Row]", title: str) -> "Table":
     """Engines one below the other; those that refused are in `remarks`."""
-    left = ("engine", "net", "picture")
-    right = ("batch", "ready s", "median", "p95", "CPU", "mean", "max")
-    table = _table(title, left, right)
+    is_timed = any(row.timing is not None for row in rows)
+    times = ("median", "p95", "CPU") if is_timed else ()
+    right = ("batch", "ready s", *times, "mean", "max")
+    table = _table(title, ("engine", "net", "picture"), right)
     shown = [row for row in rows if not row.refused]
     for row, following in zip_longest(shown, shown[1:]):
         last = following is None or following.case.way != row.case.way
-        table.add_row(*_cells(row), end_section=last)
+        table.add_row(*_cells(row, is_timed=is_timed), end_section=last)
     return table
 
 
-def _cells(row: "Row") -> list[str]:
+def _cells(row: "Row", *, is_timed: bool) -> list[str]:
     contract, timing, parity = row.case.contract, row.timing, row.parity
-    times, gaps = ["", "", ""], ["", ""]
+    times, gaps = [""] * 3 * is_timed, ["", ""]
     if timing is not None:
         times = [f"{ms:.2f}" for ms in (timing.median_ms, timing.p95_ms, timing.cpu_ms)]
     if parity is not None:

@@ -24,7 +24,7 @@ _OLDEST_GPU = 7.5
 _TENSORRT = ("tensorrt", "tensorrt_rtx", "tensorrt_cu13", "tensorrt_cu12")
 _NVIDIA, _DISPLAY = "0x10de", "0x03"
 _FORMAT = "--format=csv,noheader,nounits"
-_GPU_EXTRA = "python -m pip install 'vivant[gpu]'"
+_GPU_EXTRA = "python -m pip install '.[gpu]'"
 _DRIVERS = "https://www.nvidia.com/drivers"
 
 

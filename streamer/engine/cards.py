@@ -94,7 +94,7 @@ def _torch() -> ModuleType:
         import torch  # noqa: PLC0415  (heavy, and an extra)
     except ImportError as error:
         raise EngineError(
-            f"torch cannot be loaded ({error}); run: python -m pip install 'vivant[gpu]'"
+            f"torch cannot be loaded ({error}); run: python -m pip install '.[gpu]'"
         ) from error
     needed = torch.version.cuda
     if needed is None:

@@ -19,7 +19,7 @@ Foreign = Any
 
 MODULES = ("tensorrt", "tensorrt_rtx")
 """In the order they are tried."""
-_MISSING = "TensorRT is not installed; run: python -m pip install 'vivant[gpu]'"
+_MISSING = "TensorRT is not installed; run: python -m pip install '.[gpu]'"
 
 
 @dataclass(frozen=True, slots=True)
