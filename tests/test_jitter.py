@@ -1,9 +1,11 @@
 """When received packets become frames."""
 
 from aiortc.jitterbuffer import JitterBuffer
+from aiortc.rtcrtpreceiver import NackGenerator
 from aiortc.rtp import RtpPacket
 
-from streamer.web.jitter import MarkedBuffer
+from streamer.clock import MS
+from streamer.web.jitter import MarkedBuffer, PatientNacks
 
 
 def packet(number, timestamp, *, marker=0):
@@ -64,3 +66,25 @@ def test_a_packet_that_stays_lost_is_given_up_after_300_ms():
     assert len(gaps) == 1
     assert answers[10] == (False, answers[10][1])
     assert answers[10][1].data == bytes([13])
+
+
+def test_a_packet_that_stays_lost_is_asked_for_again():
+    """Also when no other is lost meanwhile; not with each packet that comes."""
+    now = [0]
+    nacks = PatientNacks(lambda: now[0])
+    asked = []
+    for number in (1, 2, *range(4, 24)):  # 3 is lost, and so is the first answer
+        now[0] += 10 * MS
+        if nacks.add(packet(number, 0)):
+            asked.append(number)
+    assert asked[0] == 4
+    assert len(asked) == 3
+    nacks.add(packet(3, 0))
+    now[0] += 1000 * MS
+    assert not nacks.add(packet(24, 0))
+
+
+def test_stock_asks_only_once():
+    """What the adaptation is for; when this fails, it can go."""
+    nacks = NackGenerator()
+    assert [n for n in (1, 2, *range(4, 100)) if nacks.add(packet(n, 0))] == [4]

@@ -19,6 +19,7 @@ from aiortc.rtp import HeaderExtensionsMap
 from streamer.web import rtc
 from streamer.web.adapt import adapt, get_private
 from streamer.web.playout import PLAYOUT_DELAY
+from streamer.web.uplink import hasten_uplink
 from tests.calls import Film, Page, call, run_leaving_nothing, until
 
 KNOWN = {
@@ -26,6 +27,7 @@ KNOWN = {
     "HeaderExtensionsMap": HeaderExtensionsMap,
     "decoder_worker": rtcrtpreceiver.decoder_worker,
     "RemoteStreamTrack": rtcrtpreceiver.RemoteStreamTrack,
+    "NackGenerator": rtcrtpreceiver.NackGenerator,
     "receiver": rtcrtpreceiver.RTCRtpReceiver,
     "sender": aiortc.RTCRtpSender,
     "H264Encoder": aiortc.codecs.h264.H264Encoder,
@@ -40,6 +42,7 @@ SUMS = {
     "HeaderExtensionsMap": "b2094056d6bc",
     "decoder_worker": "d500d4e567d6",
     "RemoteStreamTrack": "a69be688b066",
+    "NackGenerator": "4e89418b046d",
     "receiver": "9a485e6f515f",
     "sender": "57274ec81025",
     "H264Encoder": "bfff7b511a13",
@@ -115,7 +118,7 @@ def test_the_uplink_hint_is_on_every_video_codec_and_nowhere_else():
         "a=rtpmap:98 H264/90000",
         "a=fmtp:98 profile-level-id=42e01f;packetization-mode=1",
     ]
-    hinted = rtc.hasten_uplink("\r\n".join(lines) + "\r\n", 2500).splitlines()
+    hinted = hasten_uplink("\r\n".join(lines) + "\r\n", 2500).splitlines()
     hint = "x-google-start-bitrate=2500;x-google-min-bitrate=500;x-google-max-bitrate=5000"
     assert hinted[:4] == lines[:4]
     assert hinted[4] == f"a=fmtp:96 {hint}"
@@ -183,6 +186,24 @@ def test_a_page_gets_its_keyframe():
                 await _echoed(page, peer)
                 page.frames.clear()
             assert count
+
+    run_leaving_nothing(main)
+
+
+def test_a_page_that_lacks_too_old_a_packet_gets_a_keyframe():
+    """It cannot be sent again, and without it nothing after it can be shown."""
+    forced = []
+
+    async def main():
+        async with call(Film()) as (page, peer):
+            await _echoed(page, peer)
+            sender, receiver = peer._pc.getSenders()[0], page.pc.getReceivers()[0]
+            history = get_private(sender, "_RTCRtpSender__rtp_history")
+            too_old = min(packet.sequence_number for packet in history.values()) - 200
+            sender._retransmit.__self__._send_keyframe = lambda: forced.append(1)
+            ssrc = receiver.getSynchronizationSources()[0].source
+            await receiver._send_rtcp_nack(ssrc, [too_old % 65536])
+            await until(lambda: forced, "forced")
 
     run_leaving_nothing(main)
 

@@ -4,11 +4,37 @@ from collections.abc import Callable
 from typing import cast
 
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
+from aiortc.rtcrtpreceiver import NackGenerator
 from aiortc.rtp import RtpPacket
 from aiortc.utils import uint16_add
 
+from streamer.clock import MS, Clock, monotonic_ns
+
 _LONGEST_GAP = 300 * 90
 """How long a lost packet is waited for, in 1/90000 s of the stream."""
+_ASK_EVERY_NS = 70 * MS
+"""Four times while it is waited for. Browsers send nothing twice within one round trip."""
+
+
+class PatientNacks(NackGenerator):
+    """Has lost packets sent again, and asks again where that or the question was lost, too.
+
+    Stock repeats the question when it finds another gap. Where few packets come, that is too late.
+    """
+
+    def __init__(self, clock: Clock = monotonic_ns) -> None:
+        super().__init__()
+        self._clock = clock
+        self._asked_ns = 0
+
+    def add(self, packet: RtpPacket) -> bool:
+        """Take a packet. Whether to ask now for all that is missing."""
+        found = super().add(packet)
+        now_ns = self._clock()
+        asks = found or (bool(self.missing) and now_ns - self._asked_ns >= _ASK_EVERY_NS)
+        if asks:
+            self._asked_ns = now_ns
+        return asks
 
 
 class MarkedBuffer(JitterBuffer):

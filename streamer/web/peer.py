@@ -29,6 +29,7 @@ from streamer.web.incoming import EchoedVoice, PeerCamera
 from streamer.web.offer import MALFORMED, MOST_CANDIDATES, PeerError, read_offer
 from streamer.web.outgoing import PeerSink
 from streamer.web.trickle import Fragment
+from streamer.web.uplink import hasten_uplink
 from streamer.web.vitals import PeerStats, Vitals
 from streamer.web.wiring import Ends, join, prepare, video_codec
 
@@ -115,7 +116,7 @@ class Peer:
             raise
         self._keep(self._watch())
         answer, kbps = self._pc.localDescription.sdp, self._settings.uplink_kbps
-        return rtc.hasten_uplink(answer, kbps) if kbps else answer
+        return hasten_uplink(answer, kbps) if kbps else answer
 
     def tell(self, message: Message) -> None:
         """Say something to the page; it is not said while the page takes nothing."""

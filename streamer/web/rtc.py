@@ -7,7 +7,6 @@ warns and leaves it as it is: calls then work, only slower. How that is done: ad
 import asyncio
 import inspect
 import logging
-import re
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from types import MethodType
@@ -19,14 +18,15 @@ from aiortc import RTCDtlsTransport, RTCPeerConnection, RTCRtpReceiver, RTCRtpSe
 from aiortc.codecs.base import Encoder
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
-from aiortc.rtcrtpreceiver import RemoteStreamTrack
+from aiortc.rtcrtpreceiver import NackGenerator, RemoteStreamTrack
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 from aiortc.rtp import HeaderExtensionsMap
 from av.frame import Frame
 
 from streamer.web.adapt import MisfitError, adapt, check_signature, get_private, swap_private
+from streamer.web.again import Again
 from streamer.web.inbox import Inbox
-from streamer.web.jitter import MarkedBuffer
+from streamer.web.jitter import MarkedBuffer, PatientNacks
 from streamer.web.playout import PLAYOUT_DELAY, PlayoutMap
 
 LOG = logging.getLogger(__name__)
@@ -34,14 +34,19 @@ LOG = logging.getLogger(__name__)
 _STUN_S = 2
 """How long STUN and TURN servers are waited for; aioice waits 5 s."""
 _LOOPBACK = "127.0.0.1"
+_NO_RELAY = (
+    "the TURN server %s:%d gives no way for video: it does not answer within %d s, or refuses what"
+    " it was told; VIVANT_TURN_SECRET (web.turn_secret) must be its own secret"
+)
 _REALM = {"receiver": "_RTCRtpReceiver__", "sender": "_RTCRtpSender__"}
 
 
 def release_at_marker(receiver: RTCRtpReceiver, on_gap: Callable[[], None]) -> bool:
-    """A received frame goes on at once.
+    """A received frame goes on at once, and what it lacks is asked for until it comes.
 
     Upstream: the jitter buffer ignores the marker bit and lets a frame go when the first packet of
     the next one comes: 33 ms late at 30 fps. Not reported; compare aiortc/aiortc#543 for audio.
+    A lost packet is asked for once, and again only when another is found missing: not reported.
     """
 
     def change() -> None:
@@ -53,6 +58,9 @@ def release_at_marker(receiver: RTCRtpReceiver, on_gap: Callable[[], None]) -> b
         buffer = MarkedBuffer(stock.capacity, on_gap)
         if vars(stock).keys() != vars(buffer).keys() - {"_on_gap"}:
             raise MisfitError("JitterBuffer has other parts")
+        check_signature(NackGenerator.add, "self", "packet")
+        nacks = _REALM["receiver"] + "nack_generator"
+        swap_private(receiver, nacks, PatientNacks(), NackGenerator)
         swap_private(receiver, name, buffer, JitterBuffer)
 
     return adapt("early release of frames", change)
@@ -127,7 +135,7 @@ class _OwnThread:
 
 
 def encode_with(sender: RTCRtpSender, encoder: Encoder | None, pool: ThreadPoolExecutor) -> bool:
-    """The sender's encoder and thread; None leaves aiortc's own encoder.
+    """The sender's encoder and thread; None leaves aiortc's own encoder, as sound has it.
 
     Upstream: preset, bounds and start of the bitrate are constants, and every tenth of change
     makes the encoder anew with a keyframe: aiortc/aiortc#980, #711. All encoders share asyncio's
@@ -138,12 +146,26 @@ def encode_with(sender: RTCRtpSender, encoder: Encoder | None, pool: ThreadPoolE
         name = _REALM["sender"] + "encoder"
         if get_private(sender, name) is not None:
             raise MisfitError("the sender has its encoder already")
+        if encoder is not None:
+            _replace_lost(sender)
         swap_private(
             sender, _REALM["sender"] + "loop", _OwnThread(pool), type(asyncio.get_running_loop())
         )
         setattr(sender, name, encoder)
 
     return adapt("encoder for calls", change)
+
+
+def _replace_lost(sender: RTCRtpSender) -> None:
+    """A picture that can no longer be made whole is followed by one that needs none before it.
+
+    Upstream: 128 packets can be sent again, which may be half a second; a question for an older one
+    is passed over, and the browser stands still until it asks for a keyframe. Not reported.
+    """
+    resend, force = (getattr(sender, name) for name in ("_retransmit", "_send_keyframe"))
+    check_signature(resend, "sequence_number")
+    history = get_private(sender, _REALM["sender"] + "rtp_history")
+    vars(sender)["_retransmit"] = Again(history, resend, force).send
 
 
 async def ask_keyframe(receiver: RTCRtpReceiver) -> None:
@@ -163,6 +185,7 @@ def offer_loopback(pc: RTCPeerConnection, *, always: bool = False) -> bool:
     """A browser on this machine finds us also when there is no network.
 
     Upstream: aioice leaves 127.0.0.1 out, as the standard says. `always` adds it beside others.
+    It is also silent about a TURN server that does not help: here the log tells.
     """
 
     def change() -> None:
@@ -177,7 +200,10 @@ def offer_loopback(pc: RTCPeerConnection, *, always: bool = False) -> bool:
 
         async def wider(component: int, addresses: list[str], timeout: int = 5) -> list[Any]:  # noqa: ASYNC109  (theirs)
             more = [_LOOPBACK] if always or not addresses else []
-            return await gather(connection, component, [*addresses, *more], min(timeout, _STUN_S))
+            ways = await gather(connection, component, [*addresses, *more], min(timeout, _STUN_S))
+            if connection.turn_server and not any(way.type == "relay" for way in ways):
+                LOG.warning(_NO_RELAY, *connection.turn_server, _STUN_S)
+            return ways
 
         vars(connection)["get_component_candidates"] = wider
 
@@ -245,26 +271,6 @@ def _connects(task: "asyncio.Task[Any]", pc: RTCPeerConnection) -> bool:
     if not inspect.iscoroutine(work) or work.cr_frame is None:
         return False
     return work.__name__ == "__connect" and work.cr_frame.f_locals.get("self") is pc
-
-
-def hasten_uplink(sdp: str, start_kbps: int) -> str:
-    """An answer that tells Chromium to start its video at `start_kbps`, and go down to a fifth.
-
-    Upstream: there is no transport-wide congestion control, and the estimate that is sent instead
-    (REMB) holds the uplink near 350 kbit/s even where nothing limits it: aiortc/aiortc#170.
-    """
-    more = (
-        f"x-google-start-bitrate={start_kbps};x-google-min-bitrate={start_kbps // 5};"
-        f"x-google-max-bitrate={start_kbps * 2}"
-    )
-    lines: list[str] = []
-    named = set(re.findall(r"^a=fmtp:(\d+) ", sdp, re.MULTILINE))
-    for line in sdp.splitlines():
-        video = re.match(r"a=rtpmap:(\d+) (?:VP8|H264)/90000", line)
-        lines.append(f"{line};{more}" if re.match(r"a=fmtp:\d+ .*profile-level-id", line) else line)
-        if video and video[1] not in named:
-            lines.append(f"a=fmtp:{video[1]} {more}")
-    return "\r\n".join(lines) + "\r\n"
 
 
 def answer_passively(pc: RTCPeerConnection) -> bool:

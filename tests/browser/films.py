@@ -4,6 +4,9 @@ A bar down the left side tells what the driver does: white while the mouth is op
 from the page's own picture of the camera, so it needs no clock in common with the browser.
 """
 
+import base64
+import io
+import json
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +27,24 @@ CHANGES = (0, 24, 57, 81, 120, 147, 180, 207, 240)
 BAR = 40
 """Width of the bar in pixels, within the empty margin beside the driver."""
 FPS = 30
+DRAWN_JS = """
+const pictures = POSES.map(async (text) => createImageBitmap(
+  new Blob([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], {type: 'image/png'})));
+const given = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+if (given) navigator.mediaDevices.getUserMedia = async (wishes) => {
+  if (!wishes.video) return given(wishes);
+  const poses = await Promise.all(pictures);
+  const canvas = Object.assign(document.createElement('canvas'), {width: WIDTH, height: HEIGHT});
+  const pen = canvas.getContext('2d');
+  const draw = () => {
+    const frame = performance.now() / 1000 * FPS % CHANGES.at(-1);
+    pen.drawImage(poses[CHANGES.findLastIndex((change) => change <= frame) % 2], 0, 0);
+  };
+  draw();
+  setInterval(draw, 1000 / FPS);
+  return canvas.captureStream(FPS);
+};
+"""
 
 
 def driver_film(folder: Path, *, moving: bool = True, fps: int = FPS) -> Path:
@@ -38,6 +59,20 @@ def driver_film(folder: Path, *, moving: bool = True, fps: int = FPS) -> Path:
     poses = [_barred(shut, 16), _barred(mouth if moving else shut, 235)]
     _write(path, poses, fps)
     return path
+
+
+def drawn_camera() -> str:
+    """The same film for a browser that plays none: a page's script gives a canvas as its camera."""
+    poses = [_png(_barred(_posed(number), grey)) for number, grey in ((SHUT, 16), (OPEN, 235))]
+    values = {"POSES": poses, "CHANGES": CHANGES, "WIDTH": WIDTH, "HEIGHT": HEIGHT, "FPS": FPS}
+    lines = [f"const {name} = {json.dumps(value)};" for name, value in values.items()]
+    return "\n".join(lines) + DRAWN_JS
+
+
+def _png(image: np.ndarray) -> str:
+    file = io.BytesIO()
+    Pillow.fromarray(image).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def _posed(number: int) -> np.ndarray:

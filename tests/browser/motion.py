@@ -6,6 +6,8 @@ import numpy as np
 
 SIDE = 32
 """Pictures are compared this wide and high."""
+DIFFERENT = 12.0
+"""Grey levels by which the pictures of two portraits differ, at least."""
 
 WATCH_JS = """
 async ([camera, portrait, seconds, side]) => {

@@ -1,13 +1,21 @@
 """The page, as a person uses it: what is pressed and read is found by its role and its words."""
 
-import re
+import time
+from collections.abc import Callable
 from typing import Any
 
-from tests.browser.chromium import wait_for
+import numpy as np
+
+from tests.browser.chromium import LOADED_S, wait_for
+from tests.browser.motion import snapshot
 
 PLAYING = """() => {
   const video = document.querySelector('video#portrait');
   return video && video.videoWidth > 0 && !video.paused && video.currentTime > 0.5;
+}"""
+VIEW_PLAYS = """() => {
+  const video = document.querySelector('video');
+  return video && video.videoWidth > 0 && video.currentTime > 0.5;
 }"""
 
 
@@ -21,7 +29,7 @@ class Studio:
     def open(self) -> "Studio":
         """Load the page, until it can be started."""
         self.page.goto(f"{self.url}/")
-        wait_for(self.page, "document.querySelector('#start')?.disabled === false")
+        wait_for(self.page, _READY)
         return self
 
     def start(self) -> "Studio":
@@ -35,14 +43,9 @@ class Studio:
         return self
 
     def go_on(self) -> "Studio":
-        """Wait until newer pictures of the portrait have come."""
-        seen = self.frames()
-        wait_for(self.page, f"{_FRAMES} > {seen + 15}")
+        """Wait until newer pictures of the portrait have been shown."""
+        assert self.page.evaluate(_SHOWS, LOADED_S * 1000), "the portrait stands still"
         return self
-
-    def frames(self) -> int:
-        """How many pictures of the portrait were shown since the video began."""
-        return int(self.page.evaluate(_FRAMES))
 
     def stop(self) -> None:
         """Press the same button again."""
@@ -50,14 +53,34 @@ class Studio:
 
     def choose(self, portrait: str) -> None:
         """Take another portrait from the gallery."""
-        title = re.compile(portrait, re.IGNORECASE)
-        self.page.locator("#gallery label").filter(has_text=title).first.click()
-        assert self.page.get_by_role("radio", name=title).first.is_checked()
+        name = self.page.evaluate(_NAMED, portrait.lower())
+        self.page.click(f"#gallery label:has(input[value='{name}'])")
+        assert self.chosen() == name
+
+    def chosen(self) -> str:
+        """The name of the portrait that is marked in the gallery."""
+        return str(self.page.evaluate("document.querySelector('#gallery input:checked')?.value"))
+
+    def see(self, wanted: Callable[[np.ndarray], bool]) -> None:
+        """Wait until the picture of the portrait is so."""
+        ends = time.monotonic() + LOADED_S
+        while not wanted(snapshot(self.page)):
+            assert time.monotonic() < ends, "the picture is never so"
+            self.page.wait_for_timeout(100)
 
     def told(self, words: str) -> None:
         """Wait until the page says this, where a person sees it."""
-        text = self.page.get_by_text(re.compile(words, re.IGNORECASE))
-        text.filter(visible=True).first.wait_for()
+        wait_for(self.page, _SAID, words)
 
 
-_FRAMES = "document.querySelector('video#portrait').getVideoPlaybackQuality().totalVideoFrames"
+_READY = "document.querySelector('#start')?.getAttribute('aria-disabled') === 'false'"
+_SHOWS = """(patience) => new Promise((done) => {
+  const video = document.querySelector('video#portrait');
+  let left = 15;
+  const look = () => (left -= 1) ? video.requestVideoFrameCallback(look) : done(true);
+  video.requestVideoFrameCallback(look);
+  setTimeout(() => done(false), patience);
+})"""
+_NAMED = """(title) => [...document.querySelectorAll('#gallery label')]
+  .find((label) => label.innerText.toLowerCase().includes(title)).querySelector('input').value"""
+_SAID = "([words]) => new RegExp(words, 'i').test(document.body.innerText)"

@@ -5,11 +5,8 @@ import pytest
 
 from tests.browser.chromium import chromium, new_page, wait_for
 from tests.browser.films import driver_film
-from tests.browser.motion import difference, likeness, snapshot, watch
-from tests.browser.studio import Studio
-
-DIFFERENT = 12.0
-"""Grey levels by which the pictures of two portraits differ, at least."""
+from tests.browser.motion import DIFFERENT, difference, likeness, snapshot, watch
+from tests.browser.studio import VIEW_PLAYS, Studio
 
 LARGER_LATER = """
   const given = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -57,7 +54,7 @@ def test_another_portrait_is_shown_without_a_break(studio, shot):
     studio.start().go_on()
     before = snapshot(studio.page)
     studio.choose("bruno")
-    wait_for_change(studio, before)
+    studio.see(lambda now: difference(now, before) > DIFFERENT)
     studio.go_on()
     shot(studio.page, "switched")
     assert likeness(watch(studio.page)).step > 1.0
@@ -68,10 +65,10 @@ def test_panic_shows_a_card_and_ends(studio, shot):
     studio.start().go_on()
     before = snapshot(studio.page)
     studio.page.click("#panic")
-    wait_for_change(studio, before)
+    studio.see(lambda now: difference(now, before) > DIFFERENT)
     shot(studio.page, "panic")
     studio.page.click("#panic")
-    wait_for_return(studio, before)
+    studio.see(lambda now: difference(now, before) < DIFFERENT)
 
 
 def test_what_is_hidden_stays_hidden_when_the_page_is_loaded_again(studio):
@@ -79,12 +76,12 @@ def test_what_is_hidden_stays_hidden_when_the_page_is_loaded_again(studio):
     studio.start().go_on()
     before = snapshot(studio.page)
     studio.page.click("#panic")
-    wait_for_change(studio, before)
+    studio.see(lambda now: difference(now, before) > DIFFERENT)
     card = snapshot(studio.page)
     studio.open().start().go_on()
     assert difference(snapshot(studio.page), card) < DIFFERENT
     studio.page.click("#panic")
-    wait_for_return(studio, before)
+    studio.see(lambda now: difference(now, before) < DIFFERENT)
 
 
 def test_a_recording_is_a_film(studio, tmp_path, shot):
@@ -110,11 +107,7 @@ def test_the_clean_view_shows_the_portrait_alone(studio, shot):
     with studio.page.expect_popup() as popup:
         studio.page.click("#popout")
     view = popup.value
-    wait_for(
-        view,
-        "(() => {const v = document.querySelector('video');"
-        " return v && v.videoWidth > 0 && v.currentTime > 0.5})()",
-    )
+    wait_for(view, VIEW_PLAYS)
     shot(view, "clean")
     assert difference(snapshot(view, "video"), snapshot(studio.page)) < DIFFERENT
     assert view.get_by_role("button").count() == 0
@@ -154,21 +147,3 @@ def test_the_camera_changes_its_size(page, server):
     wait_for(page, "document.querySelector('video#camera').videoHeight === 720")
     studio.go_on()
     assert likeness(watch(page)).step > 1.0
-
-
-def wait_for_change(studio, before):
-    """Until the picture is another one."""
-    for _ in range(300):
-        if difference(snapshot(studio.page), before) > DIFFERENT:
-            return
-        studio.page.wait_for_timeout(100)
-    pytest.fail("the picture does not change")
-
-
-def wait_for_return(studio, before):
-    """Until the picture is again what it was."""
-    for _ in range(300):
-        if difference(snapshot(studio.page), before) < DIFFERENT:
-            return
-        studio.page.wait_for_timeout(100)
-    pytest.fail("the picture does not come back")

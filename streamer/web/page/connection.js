@@ -8,6 +8,8 @@ const CONNECT_MS = 12000;
 const SILENT_MS = 5000;
 const SHAKY_MS = 2500;
 const PING_MS = 1000;
+const RELAY_REFUSES = "The TURN server that is to carry the video refuses Vivant: whoever runs it should start it with the same secret, VIVANT_TURN_SECRET.";
+const RELAY_SILENT = "No direct way was found, and the TURN server that is to carry the video does not answer. Use the same network as the server, or leave the VPN.";
 
 /** Events: `portrait` (stream), `told` (message), `rtt` (ms), `lost` (why). Used once. */
 export class Connection extends EventTarget {
@@ -18,6 +20,8 @@ export class Connection extends EventTarget {
     this.pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     this._over = false;
     this._heard = 0;
+    this._seen = [0, 0];
+    this._relayError = 0;
     this._timers = [];
   }
 
@@ -33,6 +37,7 @@ export class Connection extends EventTarget {
     if (codec) prefer(sender, codec);
     pc.addEventListener("track", (event) => this._receive(event));
     pc.addEventListener("connectionstatechange", () => this._look());
+    pc.addEventListener("icecandidateerror", (event) => this._blame(event));
     await pc.setLocalDescription(await pc.createOffer());
     await gathered(pc, this._relays ? RELAY_MS : GATHER_MS);
     const answer = await begin({
@@ -47,7 +52,7 @@ export class Connection extends EventTarget {
       throw new DOMException("stopped meanwhile", "AbortError");
     }
     await pc.setRemoteDescription({ type: "answer", sdp: answer.sdp });
-    this._timers.push(setTimeout(() => this._since === undefined && this._lose("blocked"), CONNECT_MS));
+    this._timers.push(setTimeout(() => this._since === undefined && this._block(), CONNECT_MS));
     this._timers.push(setInterval(() => this._ping(), PING_MS));
   }
 
@@ -86,6 +91,17 @@ export class Connection extends EventTarget {
     this._emit("lost", { why, message });
   }
 
+  /** No way for video was found, and why, as far as is known. */
+  _block() {
+    const code = this._relayError;
+    this._lose("blocked", code ? (code < 700 ? RELAY_REFUSES : RELAY_SILENT) : "");
+  }
+
+  /** What a TURN server says outweighs its not answering: one of several ways to it may be shut. */
+  _blame({ url, errorCode }) {
+    if (/^turns?:/.test(url) && !(this._relayError && this._relayError < 700)) this._relayError = errorCode;
+  }
+
   _emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
@@ -116,8 +132,17 @@ export class Connection extends EventTarget {
       this._count = (this._count ?? 0) + 1;
       this._channel.send(JSON.stringify({ t: "ping", id: this._count, at: now }));
     }
-    // messages are no timers: they come in time even while the tab is in the background
-    if (this._heard && now - this._heard > SILENT_MS) this._lose("lost");
+    // messages are no timers: they come in time even while the tab is in the background. But a lost
+    // one holds up those after it, for seconds: pictures are a sign as well
+    if (this._heard && now - Math.max(this._heard, this._lastSeen(now)) > SILENT_MS) this._lose("lost");
+  }
+
+  /** When sound or a picture last came, as far as is known. */
+  _lastSeen(now) {
+    const sources = this.pc.getReceivers().flatMap((one) => one.getSynchronizationSources?.() ?? []);
+    const newest = Math.max(0, ...sources.map((source) => source.timestamp));
+    if (newest !== this._seen[0]) this._seen = [newest, now];
+    return this._seen[1];
   }
 
   _receive({ track, receiver, transceiver }) {
@@ -135,7 +160,8 @@ export class Connection extends EventTarget {
       this._since ??= performance.now();
       this._emit("connected");
     } else if (state === "failed" || state === "closed") {
-      this._lose(this._since === undefined ? "blocked" : "lost");
+      if (this._since === undefined) this._block();
+      else this._lose("lost");
     } else if (state === "disconnected") {
       this._shaky = setTimeout(() => this._lose("lost"), SHAKY_MS);
     }

@@ -5,6 +5,7 @@ import { Connection } from "./connection.js";
 
 const PAUSES_S = [1, 2, 4, 8, 15];
 const STEADY_MS = 10000;
+const FRESH_MS = 60000; // what the page was told of TURN servers holds for minutes only
 const FATAL = new Set(["ended-replaced", "ended-failed", "ended-silent"]);
 
 /**
@@ -29,7 +30,6 @@ export class Keeper extends EventTarget {
     this._wishes = wishes;
     this._onSetup = onSetup;
     this._tries = 0;
-    this._fresh = true;
     this._attempt();
   }
 
@@ -86,15 +86,15 @@ export class Keeper extends EventTarget {
   }
 
   async _newSetup() {
-    if (!this._fresh) this._setup = await setup();
-    else this._setup ??= await setup();
-    this._fresh = false;
+    const isFresh = this._setup && performance.now() - this._knownAt < FRESH_MS;
+    if (this._tries || !isFresh) this.know(await setup());
     this._onSetup(this._setup);
     return this._setup;
   }
 
   /** What is already known need not be asked for. */
   know(found) {
+    if (found !== this._setup) this._knownAt = performance.now();
     this._setup = found;
   }
 

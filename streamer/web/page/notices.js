@@ -58,8 +58,8 @@ const NOTICES = {
   }),
   old: () => ({
     icon: "old",
-    title: "This browser is too old",
-    text: "It lacks video calls (WebRTC). Use a current Chrome, Edge, Firefox or Safari.",
+    title: "This browser has no video calls",
+    text: "It is too old for them, or made without (WebRTC). Use a current Chrome, Edge, Firefox or Safari.",
     action: "none",
   }),
   token: () => ({
@@ -95,10 +95,10 @@ const NOTICES = {
     action: "now",
     calm: true,
   }),
-  blocked: () => ({
+  blocked: (message) => ({
     icon: "cloud",
     title: "The video cannot get through",
-    text: "The page came, but no way for video was found. Use the same network as the server, leave the VPN, or have a TURN server set up there.",
+    text: message || "The page came, but no way for video was found. Use the same network as the server, leave the VPN, or have a TURN server set up there.",
     action: "now",
     calm: true,
   }),
