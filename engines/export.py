@@ -7,30 +7,24 @@ to run them. The same graph gives the same bytes every time.
 
 import argparse
 import json
-import logging
 import sys
-import warnings
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 import onnx
-import onnxscript
 import torch
 from onnx import helper, numpy_helper
-from onnxscript import optimizer
 from torch import Tensor, nn
 
 from engines.contract import WEIGHT, Contract, inputs, outputs
 from engines.graph import FromPicture, FromSource
 from engines.model import PARAMS, Refiner
+from engines.tracing import OPSET, Free, bare, exporter, serialised, traced
 from engines.weights import Weights
 
 Precision = Literal["fp32", "fp16"]
-OPSET = 20
-"""The exporter's own; OpenVINO, TensorRT-RTX and ONNX Runtime all take it."""
 GRAPHS = Path(__file__).with_name("data") / "graphs"
 """where the skeletons lie that come with the program"""
 _BOX = 400
@@ -44,11 +38,7 @@ SKELETONS: dict[str, Contract] = {
 }
 SEEN = "planes"
 """Name in the graph of what the refiner sees, (B, 20, N, N)."""
-_FOLDED = 4096
-"""Bytes up to which constants are computed beforehand: grids of the net are left to the reader."""
 _LARGEST = 16384
-Free = dict[str, dict[int, Any] | None]
-_exporter = cast("Any", torch.onnx)
 _tools = cast("Any", helper)
 _arrays = cast("Any", numpy_helper)
 
@@ -64,8 +54,7 @@ def export(
     names stays as it is.
     """
     model = _traced(contract, precision, _free(contract) if weights is None else None)
-    _strip(model)
-    _sweep(model.graph)
+    bare(model, "refiner")
     _name_planes(model.graph)
     _name_sizes(model.graph)
     if weights is not None:
@@ -79,12 +68,6 @@ def export(
     }
     _tools.set_model_props(model, notes)
     return model
-
-
-def exporter() -> str:
-    """What the bytes of a graph depend on besides the graph."""
-    version = torch.__version__.split("+")[0]
-    return f"torch {version}, onnx {onnx.__version__}, onnxscript {onnxscript.__version__}"
 
 
 def fill(model: onnx.ModelProto, weights: Weights) -> None:
@@ -111,46 +94,15 @@ def examples(contract: Contract) -> dict[str, Tensor]:
     }
 
 
-class _Open(nn.Module):
-    """The graph with the refiner's weights as inputs.
-
-    Were they constants, the exporter would draw conclusions from what they happen to be: it leaves
-    out a bias that is zero.
-    """
-
-    def __init__(self, closed: nn.Module) -> None:
-        super().__init__()
-        self.closed = closed
-
-    def forward(self, given: dict[str, Tensor], weights: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        """As the graph itself."""
-        return torch.func.functional_call(self.closed, weights, (given,))
-
-
 def _traced(contract: Contract, precision: Precision, free: Free | None) -> onnx.ModelProto:
     """The graph as the exporter gives it, of fixed sizes but for those that are `free`."""
     refiner = Refiner(PARAMS[contract.size])
     closed = graph(contract, refiner.half() if precision == "fp16" else refiner)
-    weights = {name: tensor.detach() for name, tensor in closed.named_parameters()}
-    names = [WEIGHT + name.split("refiner.", 1)[1] for name in weights]
-    with _quiet():
-        program = torch.export.export(
-            _Open(closed),
-            (examples(contract), weights),
-            dynamic_shapes=None if free is None else (free, dict.fromkeys(weights)),
-        )
-        exported = _exporter.export(
-            program,
-            input_names=[*(entry.name for entry in inputs(contract)), *names],
-            output_names=[entry.name for entry in outputs(contract)],
-            opset_version=OPSET,
-            dynamo=True,
-            optimize=False,
-            verbose=False,
-        )
-        assert exported is not None
-        optimizer.optimize_ir(exported.model, input_size_limit=_FOLDED, output_size_limit=_FOLDED)
-    return exported.model_proto
+    parameters = [name for name, _ in closed.named_parameters()]
+    names = {name: WEIGHT + name.split("refiner.", 1)[1] for name in parameters}
+    sizes = None if free is None else (free, dict.fromkeys(parameters))
+    made = [entry.name for entry in outputs(contract)]
+    return traced(closed, examples(contract), names, made, sizes)
 
 
 def _free(contract: Contract) -> Free | None:
@@ -163,42 +115,6 @@ def _free(contract: Contract) -> Free | None:
     sizes |= {"picture": box, "places": box, "layers": box}
     sizes |= {"across": {0: width}, "down": {0: height}}
     return sizes
-
-
-@contextmanager
-def _quiet() -> Generator[None]:
-    """The exporter warns of itself, of packages that it does without, and logs every step."""
-    logs = [logging.getLogger(name) for name in ("torch.onnx", "torch.__trace")]
-    levels = [log.level for log in logs]
-    for log in logs:
-        log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for log, level in zip(logs, levels, strict=True):
-            log.setLevel(level)
-
-
-def _strip(model: onnx.ModelProto) -> None:
-    """Take out what only says where in the code a node comes from: most of the file."""
-    model.producer_name, model.producer_version, model.doc_string = "vivant", "", ""
-    graph = model.graph
-    graph.name, graph.doc_string = "refiner", ""
-    for part in (*graph.node, *graph.initializer, *graph.input, *graph.output):
-        part.doc_string = ""
-        del part.metadata_props[:]
-    for part in (graph, model):
-        del part.metadata_props[:]
-    del graph.value_info[:]  # they would tell sizes of the picture
-
-
-def _sweep(graph: onnx.GraphProto) -> None:
-    """Take out what nothing reads, as the weights that the refiner was made with."""
-    read = {name for node in graph.node for name in node.input}
-    for tensor in [t for t in graph.initializer if t.name not in read]:
-        graph.initializer.remove(tensor)
 
 
 def _name_planes(graph: onnx.GraphProto) -> None:
@@ -225,11 +141,6 @@ def _name_sizes(graph: onnx.GraphProto) -> None:
         for size in sizes:
             if size.dim_param:
                 size.dim_param = names[size.dim_param]
-
-
-def serialised(model: onnx.ModelProto) -> bytes:
-    """The file's bytes, the same ones for the same graph."""
-    return cast("bytes", cast("Any", model).SerializeToString(deterministic=True))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,6 @@ height or width of the picture is a constant of form `picture`, so that one file
 In here pictures are (B, channels, h, w) FP32 of 0..255, grids (B, h, w, 2) in the sampler's -1..1.
 """
 
-import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -18,29 +17,29 @@ from engines.contract import NOWHERE, centres
 Given = Mapping[str, Tensor]
 """the graph's inputs by name, as `contract.inputs` lists them"""
 
-COARSE, FINE = 0.25, 0.04
-"""How far the two flows reach, in halves of the region."""
-SHUT = -4.0
+COARSE, FINE = 32.0, 5.0
+"""How far the two flows reach, in px of the net's view."""
+SHUT = -2.0
 """Added to the gate's number: nearly closed at first, it learns all the same."""
-_NEVER = 1 / (1 + math.exp(-SHUT))
 _SOFT = 8.0
 """One part in so many of the region's half is where changes fade out."""
 _STRETCH = 2.0
 """Greatest logarithm of a change of area that is shown."""
 _JUMP = 12.0
 """Texture px between the neighbours of a pixel from which on one surface ends there."""
-_LEVELS_A_PX = 8.0
+_LEVELS_A_PX, _LEVELS_OF_PAINT = 8.0, 4.0
+"""In the gates: for a px of flow, and for each level by which the paint changes a colour most."""
 
 
 class Changes(NamedTuple):
     """What is done to the picture, in the net's view."""
 
     paint: Tensor
-    """(B, 3, N, N) new colours by the gate, 0..255"""
+    """(B, 3, N, N) what is added to the colours, by the gate, -255..255"""
     gate: Tensor
-    """(B, 1, N, N) share that is painted anew, 0..1"""
+    """(B, 1, N, N) share of the paint that is laid on, 0..1"""
     gain: Tensor
-    """(B, 1, N, N) share by which the rest is brightened, -1..1"""
+    """(B, 1, N, N) share by which what is there is brightened, -1..1"""
     flow: Tensor
     """(B, 2, N, N) how far away each pixel is fetched, in halves of the region"""
 
@@ -125,12 +124,12 @@ class FromPicture(nn.Module):
         far = sampled(torch.tanh(coarse), grid.expand(coarse.shape[0], -1, -1, -1)).flatten(2)
         # in rows of numbers, or OpenVINO would take them as pixels of 7 channels and be slow
         rgb, alpha, gain, near = torch.split(fine.flatten(2), [3, 1, 1, 2], 1)
-        gate = (torch.sigmoid(alpha + SHUT) - _NEVER) / (1 - _NEVER) * fade
+        gate = torch.sigmoid(alpha + SHUT) * fade
         gain = torch.tanh(gain) * fade
-        flow = (COARSE * far + FINE * torch.tanh(near)) * fade
+        flow = (COARSE * far + FINE * torch.tanh(near)) * (2 / self.side) * fade
         side = (self.side, self.side)
         return Changes(
-            (255 * torch.sigmoid(rgb) * gate).unflatten(2, side),
+            (255 * torch.tanh(rgb) * gate).unflatten(2, side),
             gate.unflatten(2, side),
             gain.unflatten(2, side),
             flow.unflatten(2, side),
@@ -138,8 +137,9 @@ class FromPicture(nn.Module):
 
     def _gates(self, changes: Changes) -> Tensor:
         px = changes.flow * (_LEVELS_A_PX * self.side / 2)
+        paint = changes.paint.abs().amax(1, keepdim=True) * _LEVELS_OF_PAINT
         length = (px[:, :1] * px[:, :1] + px[:, 1:] * px[:, 1:]).sqrt()
-        return torch.cat([changes.gate * 255, 127.5 + 127.5 * changes.gain, length], 1)
+        return torch.cat([paint, 127.5 + 127.5 * changes.gain, length], 1)
 
 
 class FromSource(nn.Module):
@@ -197,7 +197,7 @@ def laid_on(picture: Tensor, changes: Changes, given: Given) -> Tensor:
     flow = sampled(changes.flow * half[..., None, None], net, beyond="zeros")
     grid = _grid(across, down) + flow.permute(0, 2, 3, 1)
     base = sampled(picture, grid, mode="bicubic").clamp(0, 255)
-    more = sampled((1 + changes.gain) * (1 - changes.gate) - 1, net, beyond="zeros")
+    more = sampled(changes.gain, net, beyond="zeros")
     paint = sampled(changes.paint, net, beyond="zeros")
     return (base + base * more + paint).clamp(0, 255)
 

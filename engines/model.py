@@ -21,6 +21,8 @@ from engines.weights import COARSE, EMBEDDER, FINE, PARAMS, PHOTO, TRUNK, Params
 What = Literal["flow", "gain", "rgb", "random"]
 M = TypeVar("M", bound=nn.Module)
 
+LEAK = 0.1
+"""Of rectifiers: units that fell silent would stay so."""
 RGB, ALPHA, GAIN, FLOW = slice(0, 3), slice(3, 4), slice(4, 5), slice(5, 7)
 """Where in the fine head's maps each is."""
 
@@ -36,7 +38,7 @@ class FilmBlock(nn.Module):
     def forward(self, x: Tensor, film: Tensor) -> Tensor:
         """(B, C, H, W) from as much and from (B, 2 C)."""
         scale, shift = film[..., None, None].chunk(2, dim=1)  # (B, C, 1, 1) each
-        return F.relu(x + self.second(F.relu(self.first(x) * (1 + scale) + shift)))
+        return x + self.second(F.leaky_relu(self.first(x) * (1 + scale) + shift, LEAK))
 
 
 class Level(nn.Module):
@@ -83,7 +85,7 @@ class Refiner(nn.Module):
         x = self.stem(planes)  # (B, C0, N/2, N/2)
         seen = [self.encoder[0](x, films[0])]
         for down, level, part in zip(self.down, self.encoder[1:], films[1:4], strict=True):
-            seen.append(level(F.relu(down(seen[-1])), part))
+            seen.append(level(down(seen[-1]), part))
         x = seen.pop()  # (B, C3, N/16, N/16)
         drawn: list[Tensor] = []
         for up, level, part in zip(self.up, self.decoder, films[4:], strict=True):
@@ -144,21 +146,21 @@ def initial_embedder(size: Size, seed: int = 0) -> Embedder:
 def probe(size: Size, what: What, seed: int = 0) -> Refiner:
     """A refiner for tests, in which one path does something that can be seen.
 
-    `flow` fetches everything from 4 % of the region further right (coarse) and 1.5 % further down
-    (fine); `gain` brightens by 30 %; `rgb` lays red over it, half covering; `random` does a little
+    `flow` fetches everything from 10 px of the net's view further right (coarse) and 4 px further
+    down (fine); `gain` brightens by 30 %; `rgb` paints it redder, half open; `random` does a little
     of everything, everywhere differently.
     """
     refiner = initial(size, seed)
     fine = cast("Tensor", refiner.fine.bias).view(FINE, 4)  # one number for each pixel of 2 x 2
     match what:
         case "flow":
-            cast("Tensor", refiner.coarse.bias)[0] = float(np.arctanh(0.08 / 0.25))
-            fine[FLOW][1] = float(np.arctanh(0.03 / 0.04))
+            cast("Tensor", refiner.coarse.bias)[0] = float(np.arctanh(10 / 32))
+            fine[FLOW][1] = float(np.arctanh(4 / 5))
         case "gain":
             fine[GAIN] = float(np.arctanh(0.3))
         case "rgb":
-            fine[RGB] = torch.tensor([[3.0], [-3.0], [-3.0]])
-            fine[ALPHA] = 4.0
+            fine[RGB] = torch.tensor([[0.5], [-0.5], [-0.5]])
+            fine[ALPHA] = 2.0
         case "random":
             _stir(refiner, seed)
     return refiner

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from engines.contract import FILM, PLANES, SIZES, Floats, Size
 
-VERSION = 1
+VERSION = 2
 """of the architecture: files of another one are refused"""
 EMBEDDER = "embedder."
 """before the names of the embedder's weights"""

@@ -39,6 +39,11 @@ def enroll(photos: Sequence[Image], name: str) -> Portrait:
     Raises MediaError when no photo shows exactly one usable face; the message of a single photo
     says why.
     """
+    return portraits_of(photos, name)[0]
+
+
+def portraits_of(photos: Sequence[Image], name: str) -> list[Portrait]:
+    """A portrait of each photo that can be used, the best first. MediaError when none can."""
     if not photos:
         raise MediaError(f"{name}: no photo given; name at least one")
     found: list[Portrait] = []
@@ -54,7 +59,7 @@ def enroll(photos: Sequence[Image], name: str) -> Portrait:
         finder.close()
     if not found:
         raise problems[0]
-    return max(found, key=lambda portrait: portrait.report.quality)
+    return sorted(found, key=lambda portrait: -portrait.report.quality)
 
 
 def _portrait(photo: Image, name: str, finder: "_FaceFinder") -> Portrait:

@@ -4,7 +4,8 @@ File format (`.portrait`, version 1): a zip archive as NumPy writes it (`.npz`),
 pickle. Its entries are `manifest` (UTF-8 JSON: format, version, name, report), `picture`,
 `foreground`, `plate` (RGB) and `matte` (grey) as PNG files in uint8 arrays, and `landmarks`
 (478, 3) float32. Mesh and layers are made from these when it is opened, so that an old file gains
-whatever a newer program does better.
+whatever a newer program does better. A tuned portrait also has `film_0` ... (F,) float32, and in
+its manifest `tuned`, the digests of the weights that these belong to.
 """
 
 import hashlib
@@ -13,7 +14,8 @@ import json
 import tokenize
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -23,6 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
+from engines.contract import FILM, Floats
 from engines.features import closed_lips
 from engines.geometry import POINTS, Pose, fit_pose
 from streamer.errors import MediaError
@@ -32,6 +35,7 @@ from streamer.output import replacing
 FORMAT, VERSION = "vivant.portrait", 1
 _MAX_BYTES = 100_000_000
 _MAX_PIXELS = 16_000_000
+_MAX_TUNED = 8
 _DAMAGES = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error, UnidentifiedImageError),
     *(KeyError, TypeError, ValueError, RecursionError, NotImplementedError, RuntimeError),
@@ -78,6 +82,8 @@ class Portrait:
     plate: Image
     """(H, W, 3) the background without the person"""
     report: FaceReport
+    tuned: Mapping[str, Floats] = field(default_factory=dict[str, Floats])
+    """FiLM numbers (F,) by the digest of the weights for which they were fitted to the face"""
 
     @property
     def width(self) -> int:
@@ -117,6 +123,7 @@ def save_portrait(portrait: Portrait, path: Path) -> None:
         "version": VERSION,
         "name": portrait.name,
         "report": asdict(portrait.report),
+        "tuned": list(portrait.tuned),
     }
     entries: dict[str, Any] = {
         "manifest": np.frombuffer(json.dumps(manifest).encode(), np.uint8),
@@ -125,6 +132,7 @@ def save_portrait(portrait: Portrait, path: Path) -> None:
         "foreground": _png(portrait.foreground),
         "plate": _png(portrait.plate),
         "matte": _png(portrait.matte),
+        **{f"film_{i}": film for i, film in enumerate(portrait.tuned.values())},
     }
     with replacing(path) as part, part.open("wb") as file:
         np.savez(file, **entries)
@@ -163,7 +171,23 @@ def _read(archive: zipfile.ZipFile, path: Path) -> Portrait:
         foreground=_image(_entry(archive, "foreground", np.uint8), "RGB"),
         plate=_image(_entry(archive, "plate", np.uint8), "RGB"),
         report=FaceReport(**report),
+        tuned={str(digest): _film(archive, i) for i, digest in enumerate(_tuned(manifest))},
     )
+
+
+def _tuned(manifest: dict[str, Any]) -> list[object]:
+    """The digests of the weights it is tuned for; none in files of older programs."""
+    digests = manifest.get("tuned", [])
+    if not isinstance(digests, list) or len(cast("list[object]", digests)) > _MAX_TUNED:
+        raise TypeError("tuned")
+    return cast("list[object]", digests)
+
+
+def _film(archive: zipfile.ZipFile, number: int) -> Floats:
+    film = _entry(archive, f"film_{number}", np.float32)
+    if film.shape not in {(count,) for count in FILM.values()} or not np.isfinite(film).all():
+        raise ValueError("film")
+    return film
 
 
 def _entry(archive: zipfile.ZipFile, name: str, kind: type[N]) -> NDArray[N]:

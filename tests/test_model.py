@@ -7,6 +7,8 @@ torch = pytest.importorskip("torch")
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402  (torch may be missing)
 
 from engines import contract, model, weights  # noqa: E402
+from engines.graph import COARSE as COARSE_PX  # noqa: E402
+from engines.graph import FINE as FINE_PX  # noqa: E402
 from engines.model import Embedder, Refiner, folded, initial, into, probe, weights_of  # noqa: E402
 from engines.weights import PARAMS  # noqa: E402
 
@@ -95,7 +97,7 @@ def test_values_stay_moderate_through_the_deepest_refiner():
         if isinstance(layer, torch.nn.Conv2d):
             layer.register_forward_hook(lambda *x: strongest.append(x[2].abs().max().item()))
     refiner(planes(side=128), film("m", strength=0.1))
-    assert max(strongest) < 100
+    assert max(strongest) < 300
 
 
 def test_heads_at_zero_still_learn_and_then_all_else_does():
@@ -127,8 +129,9 @@ def test_film_scales_by_one_more_than_its_first_half_and_shifts_by_its_second():
     block, x = model.FilmBlock(3), torch.rand(1, 3, 8, 8)
     for scale, shift in ((0.0, 0.0), (0.5, 0.0), (-1.0, 0.7)):
         film = torch.tensor([[scale] * 3 + [shift] * 3])
-        inside = torch.relu(block.first(x) * (1 + scale) + shift)
-        torch.testing.assert_close(block(x, film), torch.relu(x + block.second(inside)))
+        inside = block.first(x) * (1 + scale) + shift
+        inside = torch.where(inside > 0, inside, 0.1 * inside)
+        torch.testing.assert_close(block(x, film), x + block.second(inside))
 
 
 def test_film_changes_what_comes_out():
@@ -150,7 +153,8 @@ def test_a_batch_gives_what_each_gives_alone():
 def test_photos_are_averaged_whatever_their_order():
     """The numbers of several photos are the mean of what each gives."""
     embedder, photos = model.initial_embedder("xs"), torch.rand(1, 3, 6, 128, 128)
-    torch.nn.init.normal_(embedder.project.weight)
+    chance = torch.Generator().manual_seed(0)
+    torch.nn.init.normal_(embedder.project.weight, generator=chance)
     together, turned = embedder(photos), embedder(photos.flip(1))
     each = torch.stack([embedder(photos[:, i : i + 1]) for i in range(3)]).mean(0)
     torch.testing.assert_close(together, turned, atol=1e-3, rtol=1e-4)
@@ -171,10 +175,10 @@ def test_each_probe_moves_its_own_path_alone(size, what, changed):
 
 
 def test_the_flow_probe_fetches_from_where_it_says():
-    """8 % of the half side by the coarse head, 3 % by the fine one, in the graph's ranges."""
+    """10 px by the coarse head, 4 px by the fine one, in the graph's ranges."""
     fine, coarse = probe("xs", "flow")(planes(), film("xs"))
-    assert (0.25 * torch.tanh(coarse[0, :, 3, 3])).tolist() == pytest.approx([0.08, 0])
-    assert (0.04 * torch.tanh(fine[0, 5:, 3, 3])).tolist() == pytest.approx([0, 0.03])
+    assert (COARSE_PX * torch.tanh(coarse[0, :, 3, 3])).tolist() == pytest.approx([10, 0])
+    assert (FINE_PX * torch.tanh(fine[0, 5:, 3, 3])).tolist() == pytest.approx([0, 4])
 
 
 @pytest.mark.parametrize("size", contract.SIZES)
@@ -226,8 +230,10 @@ def test_weights_come_back_within_half_precision():
 
 def test_an_embedder_travels_with_its_refiner():
     embedder = model.initial_embedder("xs", 5)
-    torch.nn.init.normal_(embedder.project.weight)
-    kept, photos = weights_of(initial("xs"), embedder), torch.rand(1, 1, 6, 128, 128)
+    chance = torch.Generator().manual_seed(0)
+    torch.nn.init.normal_(embedder.project.weight, generator=chance)
+    kept = weights_of(initial("xs"), embedder)
+    photos = torch.rand(1, 1, 6, 128, 128, generator=chance)
     again = model.into_embedder(kept)
     torch.testing.assert_close(again(photos), embedder(photos), atol=0.3, rtol=0.01)
     assert model.into_embedder(weights_of(initial("xs"))) is None

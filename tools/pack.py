@@ -6,15 +6,20 @@ in pieces of less than 60 MB that are read with NumPy and Pillow alone.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if __package__ in {None, ""}:  # started as a file: the repository is not on the path yet
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+if TYPE_CHECKING:
+    from tools.packing.item import Item, Origin
+
 _EPILOG = """examples:
   python tools/pack.py out/pack clips --source tools/packing/sources.csv clips/*.mp4
   python tools/pack.py out/pack stills portraits/*.jpg
+  python tools/pack.py out/pack renders out/heads/person-*.npz
   python tools/pack.py out/pack check
   python tools/pack.py out/pack split >>tools/packing/split.txt
 
@@ -33,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     result.add_argument("pack", type=Path, help="folder of the pack")
-    result.add_argument("what", choices=["clips", "stills", "check", "split"])
+    result.add_argument("what", choices=["clips", "stills", "renders", "check", "split"])
     result.add_argument("files", nargs="*", type=Path)
     result.add_argument("--source", type=Path, metavar="FILE.csv", help="table of sources")
     return result
@@ -45,9 +50,35 @@ def pack(folder: Path, what: str, files: Sequence[Path], table: Path | None) -> 
 
     from streamer.errors import MediaError
     from tools.packing.card import write_card
-    from tools.packing.sources import origin, read_table, table_beside
     from tools.packing.store import Store, entries
 
+    made, whose_is = _maker(what, files, table)
+    store = Store(folder)
+    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
+        for path in bar.track(files, description=what):
+            if store.known(path) is not None:
+                continue
+            whose = None
+            try:
+                whose = whose_is(path)
+                store.add(path, made(path, whose))
+            except MediaError as error:
+                print(f"left out: {store.skip(path, whose, str(error)).reason}", flush=True)
+    store.seal()
+    print(write_card(folder, entries(folder)))
+
+
+def _maker(
+    what: str, files: Sequence[Path], table: Path | None
+) -> tuple[Callable[[Path, "Origin"], "Item"], Callable[[Path], "Origin"]]:
+    """What makes an item of a file, and what tells where a file comes from."""
+    from streamer.errors import MediaError
+    from tools.packing.sources import origin, read_table, table_beside
+
+    if what == "renders":
+        from tools.heads.packed import render_item, render_origin
+
+        return render_item, render_origin
     if what == "clips":
         from tools.packing.clips import clip_item as made
     else:
@@ -55,19 +86,8 @@ def pack(folder: Path, what: str, files: Sequence[Path], table: Path | None) -> 
     found = table or table_beside(list(files))
     if found is None:
         raise MediaError("no table of sources: name one with --source")
-    known, store = read_table(found), Store(folder)
-    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
-        for path in bar.track(files, description=what):
-            if store.known(path) is not None:
-                continue
-            whose = None
-            try:
-                whose = origin(path, "clip" if what == "clips" else "still", known)
-                store.add(path, made(path, whose))
-            except MediaError as error:
-                print(f"left out: {store.skip(path, whose, str(error)).reason}", flush=True)
-    store.seal()
-    print(write_card(folder, entries(folder)))
+    known = read_table(found)
+    return made, lambda path: origin(path, "clip" if what == "clips" else "still", known)
 
 
 def show_check(folder: Path) -> int:

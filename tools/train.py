@@ -29,6 +29,8 @@ are written then, and the first two every few minutes. --resume goes on from the
 """
 _ENOUGH = 256
 """Samples there must be before a training begins beside those who make more."""
+_GRAIN = 32
+"""What a net's view is a multiple of: it is halved so often."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -50,10 +52,12 @@ def parser() -> argparse.ArgumentParser:
     add("--side", type=int, default=256, help="of the net's view, px (256)")
     add("--window", type=int, default=128, help="of the view that a step sees, px; 0: all (128)")
     add("--batch", type=int, default=16)
-    add("--rate", type=float, default=1e-3, help="learning rate (0.001)")
+    add("--rate", type=float, default=3e-4, help="learning rate (0.0003)")
     add("--device", default="cpu", help="cpu or cuda")
     add("--threads", type=int, default=0, help="of torch on the processor; 0: its own choice")
     add("--loss", nargs="+", default=[], metavar="TERM=WEIGHT", help="see tools/training/recipe.py")
+    add("--perceptual", type=Path, metavar="NPZ", help="weights of SqueezeNet 1.1 for that term")
+    add("--clips", type=float, default=0.2, help="share of samples out of clips (0.2)")
     add("--seed", type=int, default=0)
     add("--resume", action="store_true", help="go on from OUT/SIZE.safetensors")
     add("--smoke", action="store_true", help="train a tiny model, and check that it learns")
@@ -61,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def recipe(parsed: argparse.Namespace) -> "Recipe":
-    """The parsed command line as a value. MediaError for a term that is none."""
+    """The parsed command line as a value. ConfigError for what makes no sense."""
     from streamer.errors import ConfigError
     from tools.training.recipe import Recipe
 
@@ -75,10 +79,42 @@ def recipe(parsed: argparse.Namespace) -> "Recipe":
             weights[name] = float(weight)
         except ValueError as error:
             raise ConfigError(f"--loss {text}: write it as {name}=0.5") from error
+    _demand_sense(parsed)
     window = 0 if parsed.window >= parsed.side else parsed.window
-    names = ("minutes", "size", "side", "batch", "rate", "device", "threads", "seed", "resume")
+    names = (
+        "minutes",
+        "size",
+        "side",
+        "batch",
+        "rate",
+        "device",
+        "threads",
+        "seed",
+        "resume",
+        "perceptual",
+    )
     chosen = {name: getattr(parsed, name) for name in names}
     return replace(known, window=window, weights=weights, **chosen)
+
+
+def _demand_sense(parsed: argparse.Namespace) -> None:
+    """ConfigError for numbers nothing can be done with."""
+    from streamer.errors import ConfigError
+
+    for name, least in (
+        ("minutes", 0),
+        ("rounds", 1),
+        ("workers", 0),
+        ("batch", 1),
+        ("rate", 1e-9),
+    ):
+        if getattr(parsed, name) < least:
+            raise ConfigError(f"--{name} {getattr(parsed, name)}: must be at least {least}")
+    for name, value in (("side", parsed.side), ("window", parsed.window or _GRAIN)):
+        if value < _GRAIN or value % _GRAIN:
+            raise ConfigError(f"--{name} {value}: must be a multiple of {_GRAIN}")
+    if parsed.pack is not None and not parsed.workers:
+        raise ConfigError("--pack with --workers 0: nobody makes samples; leave one of them out")
 
 
 def run(parsed: argparse.Namespace) -> None:

@@ -34,7 +34,7 @@ def _split_table(kept: Sequence[Entry]) -> list[str]:
     out = held_out()
     lines = ["| part | kind | files | people | frames | portraits |", "|---|---|---|---|---|---|"]
     for part in ("training", "validation"):
-        for kind in ("clip", "still"):
+        for kind in ("clip", "still", "render"):
             rows = [
                 (entry, origin)
                 for entry, origin in _with_origin(kept)

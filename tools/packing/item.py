@@ -25,7 +25,8 @@ from streamer.frame import Array, Image, Landmarks
 FORMAT, VERSION = "vivant.pack", 1
 _FRACTION = 64
 _QUALITY = 92
-Kind = Literal["clip", "still"]
+Kind = Literal["clip", "still", "render"]
+"""A render is made by tools/heads; nothing may take it for a photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ def decoded(data: bytes, mode: str) -> Image:
 
 def written(item: Item) -> bytes:
     """The item as the bytes of its file."""
-    frames, frame_ends = _joined(item.frames)
-    mattes, matte_ends = _joined(item.mattes)
+    frames, frame_ends = joined(item.frames)
+    mattes, matte_ends = joined(item.mattes)
     manifest = {"format": FORMAT, "version": VERSION, **asdict(item.origin)}
     arrays: dict[str, NDArray[Any]] = {
         "manifest": np.frombuffer(json.dumps(manifest).encode(), np.uint8),
@@ -111,11 +112,11 @@ def read(data: bytes, name: str) -> Item:
                 raise MediaError(f"{name}: not an item of a pack this program reads; pack it again")
             return Item(
                 origin=Origin(**manifest),
-                frames=_apart(file["frames"], file["frame_ends"]),
+                frames=apart(file["frames"], file["frame_ends"]),
                 landmarks=_pixels(file["landmarks"]),
                 times_ms=file["times_ms"],
                 sources=tuple(int(i) for i in file["sources"]),
-                mattes=_apart(file["mattes"], file["matte_ends"]),
+                mattes=apart(file["mattes"], file["matte_ends"]),
                 enrolled=_pixels(file["enrolled"]),
             )
     except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -141,12 +142,14 @@ def items(folder: Path) -> Iterator[Item]:
             raise MediaError(f"{piece}: the piece is damaged; carry it again ({error})") from error
 
 
-def _joined(files: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def joined(files: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The files one after the other, and where each ends."""
     ends = np.cumsum([len(file) for file in files], dtype=np.int64)
     return np.frombuffer(b"".join(files), np.uint8), ends
 
 
-def _apart(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> tuple[bytes, ...]:
+def apart(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> tuple[bytes, ...]:
+    """The reverse."""
     starts = [0, *(int(end) for end in ends[:-1])]
     return tuple(data[a : int(b)].tobytes() for a, b in zip(starts, ends, strict=True))
 

@@ -31,7 +31,7 @@ class Adversary:
 
     def judged(self, drawn: Drawn, batch: Batch) -> dict[str, Tensor]:
         """Let the critics learn from this batch; then what they hold against the refiner."""
-        if not self._strength:
+        if not self._strength or not bool(batch.real.any()):
             return {}
         made, truth = drawn.picture / 127.5 - 1, batch.truth / 127.5 - 1
         made, truth = (_inside(one * batch.known, drawn.planes) for one in (made, truth))
@@ -41,6 +41,8 @@ class Adversary:
             centres = _mouths(batch.given["marks"])
             fake, real, where = (_cut(one, centres) for one in pairs[0])
             pairs.append((fake, real, where))
+        photos = batch.real  # of renders nothing is judged: their truth is not real
+        pairs = [(fake[photos], real[photos], where[photos]) for fake, real, where in pairs]
         self._learn([(fake.detach(), real, where) for fake, real, where in pairs])
         total, match = made.new_zeros(()), made.new_zeros(())
         self.critics.requires_grad_(requires_grad=False)

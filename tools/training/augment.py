@@ -1,7 +1,7 @@
 """Batches made different each time they are seen: mirrored, in another light, noisy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.contract import FILM, Size, centres
+from tools.training.teacher import EVERY, STEPS, UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,12 @@ class Batch:
     """(B, 3, h, w) 0..255"""
     known: Tensor
     """(B, 1, h, w) 1 where the truth is known and counts"""
+    left: Tensor
+    """(B, 2, n, n) px that are left to be moved"""
+    believed: Tensor
+    """(B, 1, n, n) 1 where that is known"""
+    real: Tensor
+    """(B,) whether it is a photo; critics never see renders as real"""
 
 
 def batch_of(arrays: Mapping[str, NDArray[Any]], size: Size, device: torch.device) -> Batch:
@@ -43,18 +50,30 @@ def batch_of(arrays: Mapping[str, NDArray[Any]], size: Size, device: torch.devic
         _tensor(arrays[name]).to(device).permute(0, 3, 1, 2).float()
         for name in ("picture", "truth")
     )
-    return Batch(given, picture, truth, known.to(device))
+    left = _tensor(arrays["left"]).to(device).permute(0, 3, 1, 2).float()
+    whole = torch.nn.functional.avg_pool2d(inner(known, arrays["marks"].shape[1]), EVERY)
+    believed = ((left[:, :1] != UNKNOWN) & (whole.to(device) == 1)).float()
+    real = _tensor(arrays["real"]).to(device)
+    return Batch(given, picture, truth, known.to(device), left * believed / STEPS, believed, real)
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:
     return cast("Any", torch).from_numpy(array)
 
 
+def inner(picture: Tensor, side: int) -> Tensor:
+    """The middle (B, C, side, side) of a picture: a window without its margin."""
+    edge = (picture.shape[2] - side) // 2
+    return picture[:, :, edge : edge + side, edge : edge + side]
+
+
 def varied(batch: Batch, rng: np.random.Generator) -> Batch:
     """Another view of the batch: half of it mirrored, colours shifted, the input noisy."""
     if rng.random() < 0.5:
         batch = mirrored(batch)
-    return _noisy(_lit(batch, rng), rng)
+    if rng.random() < 0.5:
+        batch = _lit(batch, rng)
+    return _noisy(batch, rng)
 
 
 def mirrored(batch: Batch) -> Batch:
@@ -70,8 +89,15 @@ def mirrored(batch: Batch) -> Batch:
     places[..., 0] = torch.where(there, width - 1 - places[..., 0], places[..., 0])
     turn = torch.tensor([[1.0, -1, -1], [-1, 1, 1], [-1, 1, 1]], device=places.device)
     given |= {"guide": guide, "places": places, "rotation": given["rotation"] * turn}
-    pictures = (one.flip(3) for one in (batch.picture, batch.truth, batch.known))
-    return Batch(given, *pictures)
+    return replace(
+        batch,
+        given=given,
+        picture=batch.picture.flip(3),
+        truth=batch.truth.flip(3),
+        known=batch.known.flip(3),
+        left=batch.left.flip(3) * batch.left.new_tensor([-1.0, 1.0])[:, None, None],
+        believed=batch.believed.flip(3),
+    )
 
 
 def _lit(batch: Batch, rng: np.random.Generator) -> Batch:
@@ -98,7 +124,7 @@ def _lit(batch: Batch, rng: np.random.Generator) -> Batch:
     bare = layers[:, :3] / (cover / 255).clamp(min=1e-3)
     laid = shown(bare.clamp(0, 255)) * cover / 255
     given["layers"] = _bytes(torch.cat([laid, cover], 1).permute(0, 2, 3, 1))
-    return Batch(given, shown(batch.picture), shown(batch.truth), batch.known)
+    return replace(batch, given=given, picture=shown(batch.picture), truth=shown(batch.truth))
 
 
 def _noisy(batch: Batch, rng: np.random.Generator) -> Batch:
@@ -107,7 +133,7 @@ def _noisy(batch: Batch, rng: np.random.Generator) -> Batch:
         return batch
     strength = float(rng.uniform(0.5, 4))
     grain = torch.randn_like(batch.picture) * strength
-    return Batch(batch.given, (batch.picture + grain).clamp(0, 255), batch.truth, batch.known)
+    return replace(batch, picture=(batch.picture + grain).clamp(0, 255))
 
 
 def _bytes(picture: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engines.contract import NOWHERE, Bytes, Floats, Frame, Still
 from streamer.errors import MediaError
 
-VERSION = 1
+VERSION = 2
 _SPAN = 65535.0
 Arrays = dict[str, NDArray[Any]]
 
@@ -30,6 +30,8 @@ class Sample:
     still: Still
     truth: Bytes
     """(N, N, 3)"""
+    left: NDArray[np.int8]
+    """(N/4, N/4, 2) see `teacher.flow_left`"""
     known: tuple[int, int, int, int]
     """first column and row, last column and row (exclusive) in which the truth is known"""
     landmarks: Floats
@@ -67,6 +69,7 @@ def write_shard(folder: Path, samples: Sequence[Sample], facts: Mapping[str, obj
         "marks": np.stack([s.frame.marks for s in samples]),
         "rotation": np.stack([s.frame.rotation for s in samples]).astype(np.float32),
         "truth": np.stack([s.truth for s in samples]),
+        "left": np.stack([s.left for s in samples]),
         "known": np.array([s.known for s in samples], np.int16),
         "landmarks": np.stack([s.landmarks for s in samples]).astype(np.float32),
         "weight": np.array([s.weight for s in samples], np.float32),
@@ -141,8 +144,10 @@ class Samples:
         """One sample: the inputs of the graph by name, and what else a shard holds; all mapped."""
         which = int(np.searchsorted(self._starts, number, "right")) - 1
         arrays, place = self._shards[which].arrays, number - int(self._starts[which])
-        own = ("picture", "places", "layers", "marks", "rotation", "truth", "known", "landmarks")
+        own = ("picture", "places", "layers", "marks", "rotation", "truth", "left", "known")
+        own += ("landmarks",)
         found = {name: arrays[name][place] for name in own}
+        found["real"] = np.array(self.kinds[number] != "render")
         still = int(arrays["still"][place])
         return found | {name: arrays[name][still] for name in ("guide", "rest", "extent")}
 

@@ -27,7 +27,10 @@ class Feed:
         self._coming = reader.submit(self._read, recipe.window)
 
     def _use(self, samples: Samples) -> None:
-        self._samples, self._chances = samples, chances(samples, self._recipe.clips)
+        self._samples, self._chances = (
+            samples,
+            chances(samples, self._recipe.clips, self._recipe.renders),
+        )
 
     def next(self, device: torch.device, part: float) -> Batch:
         """The batch for a step when `part` of the time has gone."""
@@ -48,11 +51,12 @@ class Feed:
         return stacked([windowed(row, window, self._lots) for row in rows] if window else rows)
 
 
-def chances(samples: Samples, clips: float) -> NDArray[np.float64]:
-    """(n,) of each sample; both kinds have their share."""
-    found = samples.weights.astype(np.float64)
-    moving = np.array([kind == "clip" for kind in samples.kinds])
-    if moving.any() and not moving.all():
-        found[moving] *= clips / found[moving].sum()
-        found[~moving] *= (1 - clips) / found[~moving].sum()
+def chances(samples: Samples, clips: float, renders: float = 0.0) -> NDArray[np.float64]:
+    """(n,) of each sample; each kind that there is has its share."""
+    found, kinds = samples.weights.astype(np.float64), np.array(samples.kinds)
+    shares = {"clip": clips, "still": 1 - clips, "render": renders / max(1 - renders, 1e-6)}
+    for kind, share in shares.items():
+        mine = kinds == kind
+        if mine.any():
+            found[mine] *= share / found[mine].sum()
     return found / found.sum()

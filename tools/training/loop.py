@@ -13,23 +13,23 @@ from torch import Tensor, nn
 
 from engines.contract import Bytes
 from engines.graph import Changes, FromPicture, interleaved, laid_on
-from engines.model import Refiner, initial, into, weights_of
-from engines.weights import read_weights, write_weights
+from engines.model import FilmBlock, Refiner, initial, into, weights_of
+from engines.weights import WeightsError, read_weights, write_weights
 from streamer.clock import SECOND, monotonic_ns
 from streamer.errors import EngineError
 from tools.training.adversary import Adversary
 from tools.training.augment import Batch, batch_of
 from tools.training.cache import Samples
 from tools.training.feed import Feed
-from tools.training.losses import Drawn, PatchFilters, terms
+from tools.training.losses import Drawn, Losses
 from tools.training.recipe import Recipe
 from tools.training.record import Record
 
 _torch = cast("Any", torch)
 
 _CLIP = 1.0
-_CALM = 0.41
-"""From weights that keep the strength of what passes to those that torch itself begins with."""
+_HEADS = 0.3
+"""Share of the learning rate that the heads have."""
 _TOO_LARGE = 10.0
 """No term may exceed the sum of the others so many times."""
 
@@ -41,15 +41,15 @@ class Trainer:
         _torch.manual_seed(recipe.seed)
         if recipe.threads:
             torch.set_num_threads(recipe.threads)
-        self.recipe, self.device = recipe, torch.device(recipe.device)
+        self.recipe, self.device = recipe, _device(recipe.device)
         self.half = _half(self.device)
         refiner = _laid_out(_begun(recipe), self.device)
         self.graph = FromPicture(refiner, recipe.side).to(self.device)
         self.part = FromPicture(refiner, recipe.window or recipe.side).to(self.device)
         self.kept = initial(recipe.size).to(self.device)
         self.kept.load_state_dict(refiner.state_dict())
-        self.optimiser = torch.optim.AdamW(refiner.parameters(), recipe.rate, weight_decay=1e-4)
-        self.patches = PatchFilters().to(self.device)
+        self.optimiser = torch.optim.AdamW(_groups(refiner), recipe.rate, weight_decay=1e-4)
+        self.losses = Losses(recipe, self.device)
         self.adversary = Adversary(recipe, self.device)
         self.steps = 0
 
@@ -62,8 +62,6 @@ class Trainer:
         with torch.autocast(self.device.type, self.half, enabled=self.half is not None):
             fine, coarse = (refiner or self.graph.refiner)(whole, batch.given["film"])
         changes = graph.changes(fine.float(), coarse.float())
-        # a window's flow is told in halves of the whole view
-        changes = changes._replace(flow=changes.flow * (self.recipe.side / seen))
         return Drawn(laid_on(batch.picture, changes, batch.given), changes, planes)
 
     def step(self, batch: Batch, part: float) -> dict[str, float]:
@@ -71,9 +69,9 @@ class Trainer:
         rate = self.recipe.rate * min(1.0, (self.steps + 1) / self.recipe.warm_up)
         rate *= 0.5 * (1 + math.cos(math.pi * min(part, 1.0))) + 0.01
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         drawn = self.draw(batch)
-        found = terms(drawn, batch, self.recipe.weights, self.patches, self.recipe.focus)
+        found = self.losses.terms(drawn, batch)
         if part >= self.recipe.adversarial_from:
             found |= self.adversary.judged(drawn, batch)
         total = torch.stack(list(found.values())).sum()
@@ -109,11 +107,14 @@ class Trainer:
         """The share of features that are not silent, at the level where it is least."""
         shares: list[float] = []
 
-        def see(_level: nn.Module, _given: Any, features: Tensor) -> None:  # noqa: ANN401
-            shares.append(float((features > 0).float().mean()))
+        def see(_layer: nn.Module, given: tuple[Tensor, ...]) -> None:
+            shares.append(float((given[0] > 0).float().mean()))
 
-        levels = (*self.kept.encoder, *self.kept.decoder)
-        hooks = [level.register_forward_hook(see) for level in levels]
+        hooks = [
+            b.second.register_forward_pre_hook(see)
+            for b in self.kept.modules()
+            if isinstance(b, FilmBlock)
+        ]
         self.draw(batch_of(arrays, self.recipe.size, self.device), self.kept)
         for hook in hooks:
             hook.remove()
@@ -125,6 +126,17 @@ class Trainer:
                       weights_of(self.kept, note=note))  # fmt: skip
 
 
+def _groups(refiner: Refiner) -> list[dict[str, Any]]:
+    """All weights, with the share of the learning rate they have.
+
+    A step changes each weight by about the rate. In the heads that is at once seen in the picture,
+    and hundreds of them add up.
+    """
+    heads = [*refiner.fine.parameters(), *refiner.coarse.parameters()]
+    rest = [p for n, p in refiner.named_parameters() if not n.startswith(("fine.", "coarse."))]
+    return [{"params": rest, "share": 1.0}, {"params": heads, "share": _HEADS}]
+
+
 def _laid_out(refiner: Refiner, device: torch.device) -> Refiner:
     """On the device, channels last, which its convolutions are fastest with."""
     return cast("Any", refiner.to(device)).to(memory_format=torch.channels_last)
@@ -133,31 +145,33 @@ def _laid_out(refiner: Refiner, device: torch.device) -> Refiner:
 def _gates(changes: Changes) -> Tensor:
     """(B, 3, N, N) 0..255: share painted anew, gain, and 4 levels a px of flow."""
     px = changes.flow.square().sum(1, keepdim=True).sqrt() * (changes.flow.shape[3] / 2)
-    return torch.cat([changes.gate * 255, 127.5 + 127.5 * changes.gain, 4 * px], 1)
+    paint = changes.paint.abs().amax(1, keepdim=True)
+    return torch.cat(
+        [(4 * paint).clamp(max=255), 127.5 + 4 * 127.5 * changes.gain, (16 * px).clamp(max=255)], 1
+    ).clamp(0, 255)
 
 
 def _begun(recipe: Recipe) -> Refiner:
     path = recipe.out / f"{recipe.size}.safetensors"
     if not (recipe.resume and path.exists()):
-        return _calmed(initial(recipe.size, recipe.seed))
-    refiner = into(read_weights(path)).train()
+        return initial(recipe.size, recipe.seed)
+    try:
+        refiner = into(read_weights(path)).train()
+    except WeightsError as error:
+        raise EngineError(f"--resume: {error}") from error
     refiner.requires_grad_(requires_grad=True)
     return refiner
 
 
-@torch.no_grad()
-def _calmed(refiner: Refiner) -> Refiner:
-    """With weak features, and blocks that begin as what they are given.
-
-    Heads that start at zero make noise of strong features in their first steps; what then lowers
-    the loss fastest is to silence them, and units that have once fallen silent stay so.
-    """
-    for name, weight in refiner.named_parameters():
-        if name.endswith("second.weight"):
-            weight.zero_()
-        elif name.endswith("weight"):
-            weight.mul_(_CALM)
-    return refiner
+def _device(name: str) -> torch.device:
+    """EngineError when torch knows no such device, or it is not there."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise EngineError(f"--device {name}: {reason}; cpu always works") from error
+    return device
 
 
 def _half(device: torch.device) -> torch.dtype | None:

@@ -1,17 +1,18 @@
 """What the refiner is asked for, each as one number to be made small; pictures are 0..1 in here."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor
 
 from engines.graph import Changes
-from tools.training.augment import Batch
+from streamer.tuning.losses import charbonnier, focus, laplacian, weighted
+from tools.perceptual import Perceptual
+from tools.training.augment import Batch, inner
+from tools.training.recipe import Recipe
 
-_LEVELS = 5
-_EPSILON = 1e-3
 _PLACES = 1024
 """Patches compared in each picture and scale."""
 
@@ -27,35 +28,10 @@ class Drawn:
     """(B, 20, N, N)"""
 
 
-def focus(marks: Tensor, more: float) -> Tensor:
-    """(B, 1, N, N) 1, and `more` in mouth and eyes, soft between; `marks` (B, N, N, 3) uint8."""
-    side = marks.shape[1]
-    away = marks.permute(0, 3, 1, 2)[:, :2].float() - 128
-    near = (away / (2 * 0.03 * side) + 1.5).clamp(0, 1).amax(1, keepdim=True)
-    return 1 + (more - 1) * near
-
-
 def widened(weight: Tensor, picture: Tensor) -> Tensor:
     """The weight of a window for the larger picture around it."""
     edge = (picture.shape[2] - weight.shape[2]) // 2
     return F.pad(weight, (edge,) * 4, value=1.0) if edge else weight
-
-
-def charbonnier(made: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Mean absolute difference, smooth at 0."""
-    difference = ((made - truth) ** 2 + _EPSILON**2).sqrt().mean(1, keepdim=True)
-    return (difference * weight).sum() / weight.sum()
-
-
-def laplacian(made: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Differences of detail, coarse to fine."""
-    total, difference = made.new_zeros(()), made - truth
-    for level in range(_LEVELS):
-        small = F.avg_pool2d(difference, 2)
-        detail = difference - F.interpolate(small, scale_factor=2.0, mode="bilinear")
-        total = total + 2**level * _mean(detail.abs().mean(1, keepdim=True), weight)
-        difference, weight = small, F.avg_pool2d(weight, 2)
-    return (total + 2**_LEVELS * _mean(difference.abs().mean(1, keepdim=True), weight)) / 2**_LEVELS
 
 
 class PatchFilters(torch.nn.Module):
@@ -90,7 +66,14 @@ class PatchFilters(torch.nn.Module):
 def gate_sparsity(drawn: Drawn, marks: Tensor) -> Tensor:
     """How much is painted outside mouth and eyes, where there is a person to be moved."""
     inside = focus(marks, 2.0) - 1
-    return (drawn.changes.gate * (1 - inside)).mean()
+    return (drawn.changes.paint.abs() / 255 * (1 - inside)).mean()
+
+
+def flow_error(drawn: Drawn, left: Tensor, believed: Tensor) -> Tensor:
+    """Px by which things are fetched from elsewhere than optical flow says, where it is sure."""
+    flow = drawn.changes.flow * (drawn.changes.flow.shape[3] / 2)
+    apart = F.avg_pool2d(flow, flow.shape[3] // left.shape[3]) - left
+    return weighted((apart.square().sum(1, keepdim=True) + 0.01).sqrt() - 0.1, believed)
 
 
 def flow_size(drawn: Drawn) -> Tensor:
@@ -104,24 +87,47 @@ def variation(values: Tensor) -> Tensor:
     return across + (values[..., 1:, :] - values[..., :-1, :]).abs().mean()
 
 
-def terms(
-    drawn: Drawn, batch: Batch, weights: Mapping[str, float], patches: PatchFilters, more: float
-) -> dict[str, Tensor]:
-    """Each term that has a weight, weighted."""
-    made, truth = drawn.picture / 255, batch.truth / 255
-    marks = batch.given["marks"]
-    weight = widened(focus(marks, more), truth) * batch.known
-    each = {
-        "charbonnier": lambda: charbonnier(made, truth, weight),
-        "laplacian": lambda: laplacian(made, truth, weight),
-        "patches": lambda: patches(made, truth, batch.known),
-        "gate": lambda: gate_sparsity(drawn, marks),
-        "gain_variation": lambda: variation(drawn.changes.gain),
-        "flow": lambda: flow_size(drawn),
-        "flow_variation": lambda: variation(drawn.changes.flow),
-    }
-    return {name: weights[name] * term() for name, term in each.items() if weights.get(name)}
+class Losses:
+    """All terms, with the networks that some of them look through."""
 
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        """MediaError when the weights of the perceptual term cannot be read."""
+        self._weights, self._focus = recipe.weights, recipe.focus
+        self._patches = PatchFilters().to(device)
+        path = recipe.perceptual
+        self._perceptual = None if path is None else Perceptual(path).to(device)
 
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    return (values * weight).sum() / weight.sum().clamp(min=1e-6)
+    def terms(self, drawn: Drawn, batch: Batch) -> dict[str, Tensor]:
+        """Each term that has a weight, weighted."""
+        made, truth = drawn.picture / 255, batch.truth / 255
+        marks = batch.given["marks"]
+        weight = widened(focus(marks, self._focus), truth) * batch.known
+        each = {
+            "charbonnier": lambda: charbonnier(made, truth, weight),
+            "laplacian": lambda: laplacian(made, truth, weight),
+            "patches": lambda: self._patches(made, truth, batch.known),
+            "gate": lambda: gate_sparsity(drawn, marks),
+            "gain_variation": lambda: variation(drawn.changes.gain),
+            "teacher": lambda: flow_error(drawn, batch.left, batch.believed),
+            "flow": lambda: flow_size(drawn),
+            "flow_variation": lambda: variation(drawn.changes.flow),
+        }
+        if (look := self._perceptual) is not None:
+            inside = marks.shape[1]
+            each["perceptual"] = lambda: look(
+                *(inner(one, inside) for one in (made, truth, weight))
+            )
+        strong = {name: share for name, share in self._weights.items() if share and name in each}
+        if self._perceptual is None:
+            strong.pop("perceptual", None)
+        return {name: share * each[name]() for name, share in strong.items()}
+
+    def _looked_at(self, *pictures: Tensor) -> Tensor:
+        """Of half the batch: it costs as much as the refiner."""
+        # its first layer sees each second px: without a shift, it lets a pattern of px pass
+        top, left = (int(torch.randint(2, ())) for _ in range(2))
+        some = (one[: (len(one) + 1) // 2, :, top:, left:] for one in pictures)
+        made, truth, weight = (one.contiguous(memory_format=torch.channels_last) for one in some)
+        look = cast("Perceptual", self._perceptual)
+        with torch.autocast(made.device.type, torch.bfloat16):
+            return look(made, truth, weight)

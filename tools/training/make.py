@@ -4,27 +4,31 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
+from engines.contract import Bytes
 from engines.features import closed_lips
 from engines.geometry import POINTS, rotation_vector
-from streamer.frame import Array, Landmarks
+from streamer.frame import Array
 from streamer.retarget.look import Look, believed
+from streamer.tuning.disguise import disguised, drawn_lots
+from streamer.tuning.people import Moment, motion_between
+from streamer.tuning.shaken import shaken
+from streamer.tuning.view import View
 from tools.packing.item import Item, items
 from tools.packing.split import held_out
-from tools.training import people
 from tools.training.cache import Sample, write_shard
-from tools.training.disguise import disguised, drawn_lots
-from tools.training.people import Moment
-from tools.training.view import View
+from tools.training.people import source
+from tools.training.teacher import flow_left
 
 _STILLS, _DISGUISES, _HELD, _TARGETS = 24, 6, 2, 24
 """Stills in a unit, disguises of each, and of those for validation, targets of each portrait of a
 clip."""
-_NOISE = 0.003
-"""Of landmarks, in face widths."""
 _FAR_DEG, _OTHER_SCENE = 32.0, 22.0
+_NEAR, _NEAREST = 0.35, (1.25, 1.6)
+"""Share of views from as near as the parts of a face are seen from, and how near that is."""
 _WIDE, _SHUT = 0.2, 0.35
 """Aperture of the lips and openness of lids from which a frame counts as rare."""
 _OFTEN = 4.0
@@ -42,22 +46,28 @@ class Unit:
     clip: bool
     disguises: int = _DISGUISES
     """of each still"""
+    near: float = _NEAR
+    """share of near views"""
 
 
 def units(pack: Path, rounds: int, *, validation: bool) -> list[Unit]:
     """All work for one side of the split. Every clip is a unit in every round."""
     out = held_out()
     mine = [item for item in items(pack) if (item.origin.identity in out) == validation]
-    clips = [item for item in mine if item.origin.kind == "clip"]
+    clips = [item for item in mine if item.origin.kind != "still"]
     stills = [item for item in mine if item.origin.kind == "still"]
     parts = [tuple(stills[start : start + _STILLS]) for start in range(0, len(stills), _STILLS)]
-    disguises = _HELD if validation else _DISGUISES
+    disguises, near = (_HELD, 0.0) if validation else (_DISGUISES, _NEAR)
     found: list[Unit] = []
     for turn in range(rounds):
-        found += [Unit(f"{turn:02}-clip-{one.origin.name}", (one,), turn, clip=True)
-                  for one in clips]  # fmt: skip
-        found += [Unit(f"{turn:02}-stills-{i:03}", part, turn, clip=False, disguises=disguises)
-                  for i, part in enumerate(parts)]  # fmt: skip
+        found += [
+            Unit(f"{turn:02}-clip-{one.origin.name}", (one,), turn, clip=True, near=near)
+            for one in clips
+        ]
+        found += [
+            Unit(f"{turn:02}-stills-{i:03}", part, turn, clip=False, disguises=disguises, near=near)
+            for i, part in enumerate(parts)
+        ]
     return found
 
 
@@ -76,7 +86,8 @@ def fill(
     Clips come first, which are quick, and those for validation before them.
     """
     held, training = (units(pack, n, validation=v) for n, v in ((1, True), (rounds, False)))
-    bank = deltas([unit.items[0] for unit in training if unit.clip and not unit.turn])
+    filmed = [unit.items[0] for unit in training if unit.clip and not unit.turn]
+    bank = deltas([item for item in filmed if item.origin.kind == "clip"])
     work = [("validation", unit) for unit in held] + [("train", unit) for unit in training]
     work.sort(key=lambda pair: (pair[1].turn, not pair[1].clip))
     for part, unit in work[share[0] :: share[1]]:
@@ -95,16 +106,20 @@ def made(unit: Unit, side: int, bank: Sequence[Array]) -> Iterator[Sample]:
     for item in unit.items:
         seed = zlib.crc32(f"{unit.name} {item.origin.name} {item.origin.identity}".encode())
         rng = np.random.default_rng(seed)
-        if item.origin.kind == "clip":
-            yield from _of_clip(item, side, rng)
+        if item.origin.kind != "still":
+            yield from _of_clip(item, side, rng, unit.near)
         else:
-            yield from _of_still(item, side, rng, bank, unit.disguises)
+            yield from _of_still(item, side, rng, bank, unit)
 
 
-def _of_clip(item: Item, side: int, rng: np.random.Generator) -> Iterator[Sample]:
+def _nearness(share: float, rng: np.random.Generator) -> float:
+    return float(rng.uniform(*_NEAREST)) if rng.random() < share else 1.0
+
+
+def _of_clip(item: Item, side: int, rng: np.random.Generator, near: float) -> Iterator[Sample]:
     for number in range(len(item.sources)):
-        portrait, rest = people.source(item, number)
-        view = View.of(portrait, side, rng)
+        portrait, rest = source(item, number)
+        view = View.of(portrait, side, rng, _nearness(near, rng))
         still = believed(rest.landmarks)
         if still is None:
             continue
@@ -119,16 +134,17 @@ def _of_clip(item: Item, side: int, rng: np.random.Generator) -> Iterator[Sample
 
 
 def _of_still(
-    item: Item, side: int, rng: np.random.Generator, bank: Sequence[Array], count: int
+    item: Item, side: int, rng: np.random.Generator, bank: Sequence[Array], unit: Unit
 ) -> Iterator[Sample]:
-    truth, _ = people.source(item, 0)
+    truth, _ = source(item, 0)
     now = Moment(truth.picture, truth.landmarks)
-    for _ in range(count):
+    for _ in range(unit.disguises):
         portrait = disguised(truth, drawn_lots(truth, bank, rng), rng)
         still = believed(portrait.landmarks)
         if still is None:
             continue
-        sample = _sample(View.of(portrait, side, rng), item, still, now, rng)
+        view = View.of(portrait, side, rng, _nearness(unit.near, rng))
+        sample = _sample(view, item, still, now, rng)
         if sample is not None:
             yield sample
 
@@ -140,7 +156,7 @@ def _sample(
     seen = believed(shaken(now.landmarks, rng))
     if seen is None:
         return None
-    motion = people.motion_between(view.portrait, rest, seen)
+    motion = motion_between(view.portrait, rest, seen)
     if np.degrees(np.linalg.norm(rotation_vector(motion.rotation))) > _FAR_DEG:
         return None
     rare = motion.aperture > _WIDE or float(motion.openness.min()) < _SHUT
@@ -149,24 +165,13 @@ def _sample(
         frame=frame,
         still=view.still,
         truth=truth,
+        left=flow_left(cast("Bytes", frame.picture), truth),
         known=view.known,
         landmarks=landmarks,
         identity=item.origin.identity,
         kind=item.origin.kind,
         weight=_OFTEN if rare else 1.0,
     )
-
-
-def shaken(landmarks: Landmarks, rng: np.random.Generator) -> Landmarks:
-    """The landmarks as another look would find them: partly each by itself, partly together."""
-    size = _NOISE * float(np.ptp(landmarks[:POINTS, 0]))
-    alone = rng.normal(0, 0.5 * size, landmarks.shape)
-    flat = (landmarks[:, :2] - landmarks[:, :2].mean(0)) / np.ptp(landmarks[:, 0])
-    together = np.zeros(landmarks.shape)
-    for _ in range(3):
-        wave = np.sin(flat @ rng.normal(0, 6, 2) + rng.uniform(0, 6.3))[:, None]
-        together += wave * rng.normal(0, 0.7 * size, 3)
-    return (landmarks + alone + together).astype(np.float32)
 
 
 def _elsewhere(item: Item, number: int, now: Moment) -> bool:

@@ -12,7 +12,9 @@ _WEIGHTS = MappingProxyType(
         "charbonnier": 10.0,
         "laplacian": 5.0,
         "patches": 0.0,
-        "gate": 0.05,
+        "perceptual": 0.4,
+        "teacher": 0.1,
+        "gate": 1.0,
         "gain_variation": 0.1,
         "flow": 0.01,
         "flow_variation": 0.05,
@@ -35,7 +37,7 @@ class Recipe:
     """of the net's view, px"""
     window: int = 0
     """side of the part of the view that a step sees, px; 0: all of it"""
-    whole_from: float = 0.8
+    whole_from: float = 0.7
     """part of the time after which steps see all of the view"""
     minutes: float = 10.0
     steps: int = 0
@@ -43,7 +45,7 @@ class Recipe:
     device: str = "cpu"
     batch: int = 16
     """windows of a step, or whole views of as many pixels"""
-    rate: float = 1e-3
+    rate: float = 3e-4
     """learning rate at its greatest"""
     critic_rate: float = 2e-4
     warm_up: int = 100
@@ -52,8 +54,10 @@ class Recipe:
     """how slowly the kept weights follow those trained"""
     focus: float = 4.0
     """how much more mouth and eyes count"""
-    clips: float = 0.5
-    """share of samples from clips, where there are stills, too"""
+    clips: float = 0.2
+    """share of photos from clips, where there are stills, too"""
+    renders: float = 0.25
+    """share of all samples from renders, where there are some"""
     adversarial_from: float = 0.25
     """part of the time after which critics judge"""
     weights: Mapping[str, float] = field(default_factory=lambda: _WEIGHTS)
@@ -62,6 +66,8 @@ class Recipe:
     """between checkpoints with their sheet"""
     checked: int = 160
     """validation samples of the table"""
+    perceptual: Path | None = None
+    """weights of SqueezeNet 1.1, without which the term of that name is left out"""
     threads: int = 0
     """of torch; 0: its own choice"""
     seed: int = 0

@@ -37,7 +37,7 @@ def smoke(out: Path, say: Callable[[str], None], steps: int = 300) -> dict[str, 
         steps=steps,
         batch=8,
         checked=16,
-        rate=2e-3,
+        rate=1e-3,
         warm_up=20,
     )
     _samples(plan.cache)

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from engines.geometry import eyes, lip_contour
 from tools.training.cache import Arrays
+from tools.training.teacher import EVERY
 
 MARGIN = 32
 """The picture goes on so far around a window, px, for the flow to fetch from."""
@@ -23,11 +24,14 @@ def windowed(row: Arrays, window: int, rng: np.random.Generator) -> Arrays:
     is of a face's. Views are continued with their outermost pixels.
     """
     side = row["marks"].shape[0]
-    top, left = (int(np.clip(v - window / 2, 0, side - window)) for v in _middle(row, rng))
+    top, left = (
+        int(np.clip(v - window / 2, 0, side - window)) // EVERY * EVERY for v in _middle(row, rng)
+    )
     found = dict(row)
     for names, margin in ((_AROUND, MARGIN), (_INSIDE, 0)):
         for name in names:
             found[name] = _cut(row[name], top - margin, left - margin, window + 2 * margin)
+    found["left"] = _cut(row["left"], top // EVERY, left // EVERY, window // EVERY)
     begin = np.array([left - MARGIN, top - MARGIN], np.int16)
     inside = np.array([MARGIN, MARGIN, MARGIN + window, MARGIN + window], np.int16)
     known = row["known"] - np.tile(begin, 2)

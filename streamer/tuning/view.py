@@ -13,7 +13,7 @@ from streamer.frame import Motion
 from streamer.generator.composite import WarpGenerator
 from streamer.generator.sight import Lens, still_of
 from streamer.portrait import Portrait
-from tools.training.people import Moment
+from streamer.tuning.people import Moment
 
 _OTHER_SIZE, _OFF = 0.03, 0.02
 """How much the region differs from the usual one, in its own sides."""
@@ -36,10 +36,15 @@ class View:
     square: Square
 
     @classmethod
-    def of(cls, portrait: Portrait, side: int, rng: np.random.Generator) -> "View":
-        """The view of a portrait; its region is a little larger, smaller or elsewhere by chance."""
+    def of(
+        cls, portrait: Portrait, side: int, rng: np.random.Generator, near: float = 1.0
+    ) -> "View":
+        """The view of a portrait; its region is a little larger, smaller or elsewhere by chance.
+
+        Seen so many times as `near`, it is drawn as large as the parts of a face are.
+        """
         longest = max(portrait.width, portrait.height)
-        region = FACE * portrait.pose.scale * rng.uniform(1 - _OTHER_SIZE, 1 + _OTHER_SIZE)
+        region = FACE / near * portrait.pose.scale * rng.uniform(1 - _OTHER_SIZE, 1 + _OTHER_SIZE)
         config = GeneratorConfig(size=max(64, round(longest * side / region)))
         warp = WarpGenerator(config, portrait)
         usual = face_square(portrait.pose, warp.canvas.place)

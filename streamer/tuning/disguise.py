@@ -18,8 +18,7 @@ from streamer.config import GeneratorConfig
 from streamer.frame import Array, Image, Motion
 from streamer.generator.composite import WarpGenerator
 from streamer.portrait import Portrait
-from tools.packing.item import decoded
-from tools.training.people import moved_landmarks, portrait_of
+from streamer.tuning.people import moved_landmarks, portrait_of
 
 _cv2, _rbf = cast("Any", cv2), cast("Any", RBFInterpolator)
 _TURN_DEG = np.array([15.0, 10.0, 8.0])
@@ -156,5 +155,5 @@ def worsened(picture: Image, rng: np.random.Generator) -> Image:
         coded = _cv2.imencode(
             ".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(50, 92))]
         )[1]
-        picture = decoded(coded.tobytes(), "RGB")
+        picture = _cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1]
     return np.ascontiguousarray(picture)

@@ -1,0 +1,1 @@
+"""Fitting the refiner to one person: FiLM numbers that undo disguises of their own photos."""
