@@ -25,6 +25,8 @@ class FakeDevice:
         """bytes, of all copies done"""
         self.waits = 0
         self.lost = False
+        self.is_current = False
+        """whether libraries that do not ask would use it"""
 
     def room(self, count):
         if count > self.memory:
@@ -74,4 +76,8 @@ class FakeDevice:
 
     @contextmanager
     def current(self):
-        yield
+        before, self.is_current = self.is_current, True
+        try:
+            yield
+        finally:
+            self.is_current = before

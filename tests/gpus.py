@@ -47,6 +47,8 @@ class FakeTrt(SimpleNamespace):
         """of the graph, where it is more than its contract"""
         self.memory = 1000
         """bytes that a context computes in"""
+        self.holds = 64
+        """the largest batch for which a context can be made"""
 
     def library(self) -> Library:
         return next(
@@ -76,6 +78,7 @@ class _Builder:
         return SimpleNamespace(set_flag=lambda flag: None, progress_monitor=None)
 
     def build_serialized_network(self, network, config):
+        assert self.trt.device.is_current
         self.trt.built += 1
         monitor = config.progress_monitor
         monitor.phase_start("build", None, 4)
@@ -109,18 +112,19 @@ class _Runtime:
         self.trt, self.logger = trt, logger
 
     def deserialize_cuda_engine(self, engine):
+        assert self.trt.device.is_current
         if self.trt.refuses_kept:
             self.trt.refuses_kept -= 1
             self.logger.log("error", "Serialization assertion failed")
             return None
         assert engine.startswith(MAGIC)
         self.trt.opened += 1
-        return _Engine(self.trt, engine.removeprefix(MAGIC))
+        return _Engine(self.trt, engine.removeprefix(MAGIC), self.logger)
 
 
 class _Engine:
-    def __init__(self, trt, onnx):
-        self.trt, self.onnx = trt, onnx
+    def __init__(self, trt, onnx, logger):
+        self.trt, self.onnx, self.logger = trt, onnx, logger
         contract = trt.contract or contract_of(onnx)
         self.entries = [*inputs(contract), *outputs(contract)]
         self.num_io_tensors = len(self.entries)
@@ -144,6 +148,9 @@ class _Engine:
         return config
 
     def create_execution_context(self, config):
+        if self.entries[0].shape[0] > self.trt.holds:
+            self.logger.log("error", "Requested amount of GPU memory could not be allocated")
+            return None
         return _Context(self.trt, self)
 
     def _entry(self, name):
@@ -176,6 +183,7 @@ class _Context:
     def execute_async_v3(self, stream):
         assert self.memory is not None
         assert stream == self.trt.device.stream
+        assert self.trt.device.is_current
         if not self.trt.runs:
             return False
         self.trt.device.queue.append(lambda: self.trt.compute(self.engine.onnx, self._arrays()))

@@ -156,7 +156,7 @@ def test_no_library_is_told_with_what_to_install():
     def broken(name):
         raise ImportError(f"lib{name}.so.1: wrong ELF class\nmore")
 
-    with pytest.raises(EngineError, match=r"pip install 'vivant\[gpu\]'"):
+    with pytest.raises(EngineError, match=r"pip install '\.\[gpu\]'"):
         libraries(missing)
     with pytest.raises(EngineError, match=r"tensorrt cannot be loaded: libtensorrt.so.1: wrong"):
         libraries(broken)

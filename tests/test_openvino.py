@@ -242,7 +242,7 @@ def test_a_damaged_graph_is_named(tmp_path, content):
     whole = skeleton.graph_path(BOX).read_bytes()
     path.write_bytes(whole[: len(whole) // 2] if content is None else content)
     with pytest.raises(EngineError, match=r"refiner-xs-192.onnx: .*install the program again"):
-        skeleton.model_of(openvino._core(), BOX, weights(), tmp_path)
+        skeleton.model_of(openvino.core(), BOX, weights(), tmp_path)
 
 
 def test_the_graph_of_another_net_is_refused(tmp_path):
@@ -250,7 +250,7 @@ def test_the_graph_of_another_net_is_refused(tmp_path):
     path = tmp_path / "refiner-xs-192.onnx"
     path.write_bytes(skeleton.graph_path(replace(BOX, side=256)).read_bytes())
     with pytest.raises(EngineError, match="cannot take the shapes of xs-192"):
-        skeleton.model_of(openvino._core(), BOX, weights(), tmp_path)
+        skeleton.model_of(openvino.core(), BOX, weights(), tmp_path)
 
 
 def test_a_graph_that_cannot_be_compiled_is_told(monkeypatch):
@@ -262,11 +262,11 @@ def test_a_graph_that_cannot_be_compiled_is_told(monkeypatch):
         def compile_model(self, *args):
             raise RuntimeError("Exception from a.cpp:1:\nno such kernel\n")
 
-    core = openvino._core()
+    core = openvino.core()
     monkeypatch.setattr(
         Broken, "read_model", lambda self, path: core.read_model(path), raising=False
     )
-    monkeypatch.setattr(openvino, "_core", Broken)
+    monkeypatch.setattr(openvino, "core", Broken)
     with pytest.raises(EngineError, match="OpenVINO cannot compile on CPU: no such kernel"):
         OpenVinoEngine(BOX, weights(), precision="f32")
 

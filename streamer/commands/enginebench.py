@@ -35,6 +35,11 @@ class Order:
     weights: str | None = None
     """a folder or `initial`; None = those that are installed, fresh ones where none are"""
 
+    @property
+    def lists(self) -> bool:
+        """Whether it says which shapes."""
+        return any((self.nets, self.resolutions, self.batches))
+
 
 @dataclass(frozen=True, slots=True)
 class Results:

@@ -29,10 +29,15 @@ _LIST = """examples:
   vivant engines list
   vivant engines list --json engines.json
 """
-_BUILD = """Weights must be installed. Ctrl-C leaves nothing half-done.
+_BUILD = """Built are the engines that `vivant run` would open for the portrait, or `vivant serve`
+for all of its portraits and visitors, with the same settings: for every installed size of
+the refiner, in the shapes of the picture and its texture. Lists in the place of a portrait:
+any other shapes. Weights must be installed. Ctrl-C leaves nothing half-done.
 
 examples:
   vivant engines build
+  vivant engines build --portrait me.portrait --portrait bruno
+  vivant engines build --for serve
   vivant engines build tensorrt --nets m --resolutions 720 --batches 1,4
 """
 _TEST = """The pictures are made up, always the same. An engine passes when they differ from
@@ -103,6 +108,10 @@ def _add_options(parser: argparse.ArgumentParser, action: str) -> None:
         add("--nets", metavar="LIST", help="sizes, as xs,m or xs@192 (the usual ones)")
         add("--resolutions", metavar="LIST", help="of pictures, as 512,640x480 (256,512)")
         add("--batches", metavar="LIST", help="pictures at once, as 1,8 (the usual ones)")
+    if action == "build":
+        which = "file or bundled name (those of the settings); may be repeated"
+        add("--portrait", action="append", default=[], metavar="PORTRAIT", help=which)
+        add("--for", dest="purpose", choices=("run", "serve"), default="run", help="(run)")
     if action in {"test", "bench"}:
         add("--weights", metavar="WHAT", help="a folder, or initial: freshly initialised ones")
     if action == "bench":
@@ -161,18 +170,17 @@ def _build(args: argparse.Namespace) -> int:
     """Open each once: what is compiled for that stays on disk."""
     from rich.console import Console
 
-    from streamer.commands.enginebench import Results, cases_of, show, weights_of
+    from streamer.commands.enginebench import Results, show, weights_of
+    from streamer.commands.enginebuild import planned
     from streamer.commands.stoppable import stoppable
     from streamer.engine.sweep import Sweep
 
     order, console = _order(args), Console(highlight=False)
-    listed = [case for case in cases_of(order) if args.engine or case.way.keeps]
-    if not listed:
-        console.print(
-            "nothing here has to be built: OpenVINO compiles for the processor in less than a "
-            "second, at each start; `vivant engines` tells what is missing for others"
-        )
+    plan = planned(config_of(args, {}), order, args.portrait, args.purpose)
+    if plan.nothing:
+        console.print(plan.nothing)
         return 0
+    listed = plan.cases
     weights = weights_of(order, listed, only_installed=True)
     rows = stoppable(lambda watch: list(Sweep(weights, watch).built(listed)))
     show(console, Results(rows, weights))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from streamer import engine as _engine  # noqa: F401  (OpenVINO then reports to nobody)
 from streamer.clock import MS, SECOND, monotonic_ns
 from streamer.config import CameraConfig, GeneratorConfig, RetargetConfig, TrackerConfig
 from streamer.doctor.machine import Machine

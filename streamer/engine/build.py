@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
 
+from streamer.engine.cuda import GpuFullError
 from streamer.engine.library import Foreign, Library
 from streamer.errors import EngineError
 
@@ -44,11 +45,12 @@ def build(library: Library, onnx: bytes, capability: str | None, watch: Watch) -
     """The engine file. Blocks for seconds, other Python threads run meanwhile.
 
     `capability` is that of the GPU it is for, as `8.9`; None = of the GPU at hand. EngineError in
-    the library's own words; BuildStoppedError when it was asked to stop.
+    the library's own words, GpuFullError when the GPU has no room to try in; BuildStoppedError when
+    it was asked to stop.
     """
     watch.demand_going_on()
     trt = library.module
-    builder = trt.Builder(library.logger)
+    builder = library.make("Builder")
     network = builder.create_network(_typed(trt))
     parser = trt.OnnxParser(network, library.logger)
     if not parser.parse(onnx):
@@ -63,7 +65,8 @@ def build(library: Library, onnx: bytes, capability: str | None, watch: Watch) -
         return bytes(serialized)
     watch.demand_going_on()
     reason = library.words.take("no reason given")
-    raise EngineError(f"{library.title} cannot build the engine: {reason}")
+    kind = GpuFullError if "out of memory" in reason.lower() else EngineError
+    raise kind(f"{library.title} cannot build the engine: {reason}")
 
 
 def _typed(trt: ModuleType) -> int:

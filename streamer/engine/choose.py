@@ -14,6 +14,7 @@ from streamer.config import GeneratorConfig
 from streamer.engine.build import BuildStoppedError, Watch
 from streamer.engine.cards import driver_version
 from streamer.engine.check import Judge, Verdict
+from streamer.engine.embedder import Embed, embedder_of
 from streamer.engine.protocol import Engine, EngineFacts
 from streamer.engine.ways import Way, all_ways, open_way
 from streamer.errors import EngineError
@@ -56,6 +57,8 @@ class Choice:
     """with the time of a picture"""
     refused: tuple[Refusal, ...]
     """in the order in which they were tried"""
+    embed: Embed | None = None
+    """the embedder of the engine's weights; None = they have none, and FiLM numbers are 0"""
 
     @property
     def line(self) -> str:
@@ -80,6 +83,7 @@ def choose_engine(
     nothing computes rightly. BuildStoppedError when `watch` asked to stop.
     """
     known = _asked(list(all_ways() if ways is None else ways), config)
+    embed = embedder_of(weights)
     search = _Search(weights, shapes, watch or Watch(), opener)
     tiers, left = _tiers(known, config)
     search.refused += left
@@ -88,9 +92,18 @@ def choose_engine(
         if best is not None:
             rest = [way for later in tiers[at + 1 :] for way in later]
             search.refused += [Refusal(_name(way), _SLOWER) for way in rest]
-            return _told(Choice(*best, tuple(search.refused)))
+            return _told(Choice(*best, tuple(search.refused), embed))
     reasons = "; ".join(f"{one.name}: {one.reason}" for one in search.refused)
     raise EngineError(f"generator.engine {config.engine}: nothing can run the refiner: {reasons}")
+
+
+def first_choices(config: GeneratorConfig, ways: Sequence[Way]) -> list[Way]:
+    """Those that a run opens and compares before any other; none where nothing can run.
+
+    EngineError as by `choose_engine`.
+    """
+    tiers, _ = _tiers(_asked(list(ways), config), config)
+    return tiers[0] if tiers else []
 
 
 def _asked(ways: list[Way], config: GeneratorConfig) -> list[Way]:
@@ -185,19 +198,21 @@ class _Search:
         return None if not passed else (passed[0][2], passed[0][3])
 
     def _tried(self, way: Way, stack: ExitStack) -> tuple[Engine, Verdict] | None:
-        try:
-            engine = self._open(way, self._shapes.on(way), self._weights, self._watch)
-            stack.callback(engine.close)
-            verdict = self._judge.verdict(engine)
-        except BuildStoppedError:
-            raise
-        except EngineError as error:
-            self.refused.append(Refusal(_name(way), str(error)))
-            return None
-        if verdict.problem:
-            engine.close()
-            self.refused.append(Refusal(_name(way), verdict.problem))
-            return None
+        """The engine and what is thought of it; None when it was refused, and closed."""
+        with ExitStack() as own:
+            try:
+                engine = self._open(way, self._shapes.on(way), self._weights, self._watch)
+                own.callback(engine.close)
+                verdict = self._judge.verdict(engine)
+            except BuildStoppedError:
+                raise
+            except EngineError as error:
+                self.refused.append(Refusal(_name(way), str(error)))
+                return None
+            if verdict.problem:
+                self.refused.append(Refusal(_name(way), verdict.problem))
+                return None
+            stack.push(own.pop_all())
         return engine, verdict
 
 

@@ -24,7 +24,7 @@ from streamer.errors import EngineError
 PRECISION = "fp16"
 CHILD = "streamer.engine.exporting"
 """Module that exports."""
-_SOURCES = ("contract", "model", "graph", "export")
+_SOURCES = ("contract", "model", "graph", "tracing", "export")
 """Modules of `engines` that decide what the graph is."""
 _LOOK_S = 0.05
 _LONGEST_S = 300

@@ -38,6 +38,14 @@ class Library:
         """As `tensorrt_rtx 1.7.1.116`."""
         return f"{self.name} {self.version}"
 
+    def make(self, kind: str) -> Foreign:
+        """Its `Builder` or `Runtime`. EngineError in its own words, as with too old a driver."""
+        try:
+            return getattr(self.module, kind)(self.logger)
+        except TypeError as error:  # which is how its binding tells that there is none
+            reason = self.words.take(str(error))
+            raise EngineError(f"{self.title} does not start: {reason}") from error
+
     def knows(self, capability: str) -> bool:
         """Whether it names this compute capability among those it builds for, or names none."""
         known = getattr(self.module, "ComputeCapability", None)

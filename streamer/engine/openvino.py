@@ -24,14 +24,14 @@ _log = logging.getLogger(__name__)
 
 
 @cache
-def _core() -> ov.Core:
+def core() -> ov.Core:
     """One for the process, as its makers advise: each one loads the plug-ins again."""
     return ov.Core()
 
 
 def devices() -> tuple[str, ...]:
     """What OpenVINO can compute on here: CPU, GPU or GPU.0 and GPU.1, NPU."""
-    return tuple(_core().available_devices)
+    return tuple(core().available_devices)
 
 
 def best_precision(device: str) -> Precision:
@@ -41,7 +41,7 @@ def best_precision(device: str) -> Precision:
     """
     if device != "CPU":
         return "fp16"
-    return "bf16" if "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+    return "bf16" if "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
 
 
 def usual_threads() -> int:
@@ -71,7 +71,7 @@ class OpenVinoEngine:
         kind = precision or best_precision(device)
         _check(device, kind)
         settings, notes = _settings(device, threads)
-        graphs = _compiled(model_of(_core(), contract, weights), contract, device, kind, settings)
+        graphs = _compiled(model_of(core(), contract, weights), contract, device, kind, settings)
         self._contract = contract
         self._chain: Chain | None = Chain.of(graphs)
         self._feed = feed(self._chain, contract)
@@ -139,19 +139,23 @@ def _check(device: str, precision: Precision) -> None:
 
 def _settings(device: str, threads: int | None) -> tuple[dict[str, Any], tuple[str, ...]]:
     """For the compiler, and what a person should be told about them."""
-    settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-    if device != "CPU":
-        folder, notes = _kept()
-        return settings | folder, notes
+    if device == "CPU":
+        return processor_settings(threads), ()
+    folder, notes = _kept()
+    return {"PERFORMANCE_HINT": "LATENCY"} | folder, notes
+
+
+def processor_settings(threads: int | None = None) -> dict[str, Any]:
+    """For the compiler, where a processor computes; without the precision."""
     # Compiling for a processor takes 0.2 s. What a cache saves of it is not worth the 5 to 30 MB
     # that it would keep for every size of picture.
-    settings |= {
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
         "INFERENCE_NUM_THREADS": threads or usual_threads(),
         # the tracker and the warp live on the same cores: let the system move threads
         "ENABLE_CPU_PINNING": False,
     }
-    return settings, ()
 
 
 def _kept() -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -177,22 +181,22 @@ def _compiled(
         parts = [(first, "f32"), (second, precision)]
     try:
         return [
-            _core().compile_model(
+            core().compile_model(
                 part, device, settings | {"INFERENCE_PRECISION_HINT": _TYPES[kind]}
             )
             for part, kind in parts
         ]
     except RuntimeError as error:
-        raise EngineError(f"OpenVINO cannot compile on {device}: {_first(error)}") from error
+        raise EngineError(f"OpenVINO cannot compile on {device}: {last_line(error)}") from error
 
 
 def _lost(facts: EngineFacts, error: RuntimeError) -> EngineError:
-    lost = EngineError(f"OpenVINO failed on {facts.device}: {_first(error)}")
+    lost = EngineError(f"OpenVINO failed on {facts.device}: {last_line(error)}")
     lost.add_note(f"by {facts.line}; the engine is of no more use")
     return lost
 
 
-def _first(error: Exception) -> str:
+def last_line(error: Exception) -> str:
     """The last line of OpenVINO's message: those before it are places in its source."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -80,7 +80,7 @@ def open_program(
     GpuFullError when the GPU has no room.
     """
     trt = library.module
-    runtime = trt.Runtime(library.logger)
+    runtime = library.make("Runtime")
     _demand_valid(library, runtime, engine)
     opened = runtime.deserialize_cuda_engine(engine)
     if opened is None:
@@ -98,7 +98,7 @@ def open_program(
 
 def refusal(library: Library, engine: bytes) -> str | None:
     """Why this GPU cannot run the file, as the library names it; None = it can, or does not say."""
-    runtime = library.module.Runtime(library.logger)
+    runtime = library.make("Runtime")
     return _invalid(library, runtime, engine)
 
 

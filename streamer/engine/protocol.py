@@ -36,7 +36,8 @@ class EngineFacts:
     notes: tuple[str, ...] = ()
     """what a person should be told, a sentence each, as that nothing can be kept on disk"""
     ms: float | None = field(default=None, compare=False)
-    """median time of a picture, measured at start: that of a run by the batch; None = not yet"""
+    """time of a picture when nothing disturbs, measured at start: a run's by the batch; None = not
+    yet"""
 
     @property
     def line(self) -> str:

@@ -36,8 +36,18 @@ def model_of(
         )
     path = graph_path(contract, folder)
     model = _read(core, path)
-    _fill(model, weights, contract)
+    _fill(model, weights, f"engine {contract.name}")
     _reshape(model, contract, path)
+    return model
+
+
+def embedder_model(core: ov.Core, weights: Weights, folder: Path = GRAPHS) -> ov.Model:
+    """The embedder of these weights: one photo in, FiLM numbers out. EngineError as above."""
+    path = folder / "embedder.onnx"
+    if not path.is_file():
+        raise EngineError(f"{path}: the embedder's graph is missing; {_AGAIN}")
+    model = _read(core, path)
+    _fill(model, weights, f"the embedder of size {weights.size.upper()}")
     return model
 
 
@@ -107,26 +117,26 @@ def _read(core: ov.Core, path: Path) -> ov.Model:
         raise EngineError(f"{path}: the graph is damaged; {_AGAIN}") from error
 
 
-def _fill(model: ov.Model, weights: Weights, contract: Contract) -> None:
-    """Put a constant where each weight is an input."""
+def _fill(model: ov.Model, weights: Weights, what: str) -> None:
+    """Put a constant where each weight is an input; `what` the model is, for a person."""
     for parameter in model.get_parameters():
         name: str = parameter.get_friendly_name()
         if name.startswith(WEIGHT):
-            shape = tuple(cast("list[int]", parameter.get_output_shape(0)))
-            array = _weight(weights, name.removeprefix(WEIGHT), shape, contract)
-            constant = _ops.constant(array)
+            hole = parameter.get_partial_shape()
+            constant = _ops.constant(_weight(weights, name.removeprefix(WEIGHT), hole, what))
             constant.set_friendly_name(name)
             parameter.output(0).replace(constant.output(0))
             model.remove_parameter(parameter)
 
 
-def _weight(weights: Weights, name: str, shape: tuple[int, ...], contract: Contract) -> Floats:
+def _weight(weights: Weights, name: str, hole: Any, what: str) -> Floats:  # noqa: ANN401
+    """The array for a hole, whose partial shape is OpenVINO's."""
     array = weights.arrays.get(name)
-    if array is not None and array.shape == shape:
+    if array is not None and hole.compatible(_ov.PartialShape(list(array.shape))):
         return np.ascontiguousarray(array, np.float32)
-    what = "is missing" if array is None else f"is {array.shape}, not {shape}"
+    fault = "is missing" if array is None else f"is {array.shape}, not {hole}"
     raise EngineError(
-        f"weights for engine {contract.name}: {name} {what}: they are of another architecture; "
+        f"weights for {what}: {name} {fault}: they are of another architecture; "
         "name a folder with the right ones in generator.weights"
     )
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from engines.contract import FILM, NOWHERE, Bytes, Contract, Frame, Size, Still
+from engines.contract import FILM, NOWHERE, Bytes, Contract, Floats, Frame, Size, Still
 from engines.geometry import LIP_CORNERS, POINTS, eyes, lip_contour
 from engines.guide import guide, normals
 from engines.marks import draw_marks
@@ -124,8 +124,9 @@ def _shared(one: slice, other: slice) -> tuple[slice, slice]:
 class OnFace:
     """The whole face of a picture that is drawn already."""
 
-    def __init__(self, warp: WarpGenerator, kind: Refinement) -> None:
-        self._warp = warp
+    def __init__(self, warp: WarpGenerator, kind: Refinement, film: Floats | None = None) -> None:
+        """`film` as of `still_of`."""
+        self._warp, self._film = warp, film
         self._area = face_area(warp)
         height, width = self._area[0].height, self._area[0].width
         self.contract = Contract(kind.size, kind.side, height, width)
@@ -133,7 +134,7 @@ class OnFace:
 
     def stills(self, scene: Scene) -> list[Still]:  # noqa: ARG002 - the same before any background
         """One."""
-        return [still_of(self._warp, self.contract, self._area)]
+        return [still_of(self._warp, self.contract, self._area, film=self._film)]
 
     def pieces(self, traced: Traced, picture: Image | None) -> list[Piece]:
         """One."""
@@ -143,8 +144,9 @@ class OnFace:
 class OnParts:
     """Mouth and eyes, each by itself, of a picture that is drawn already."""
 
-    def __init__(self, warp: WarpGenerator, kind: Refinement) -> None:
-        self._warp = warp
+    def __init__(self, warp: WarpGenerator, kind: Refinement, film: Floats | None = None) -> None:
+        """`film` as of `still_of`."""
+        self._warp, self._film = warp, film
         self._face_px = warp.portrait.pose.scale * warp.canvas.scale
         self._at_rest = self._areas(warp.canvas.place(warp.rest[:POINTS]))
         height, width = self._at_rest[0][0].height, self._at_rest[0][0].width
@@ -153,7 +155,8 @@ class OnParts:
 
     def stills(self, scene: Scene) -> list[Still]:  # noqa: ARG002 - the same before any background
         """Of the mouth and of the eyes."""
-        return [still_of(self._warp, self.contract, area) for area in self._at_rest]
+        own = self._warp, self.contract
+        return [still_of(*own, area, film=self._film) for area in self._at_rest]
 
     def pieces(self, traced: Traced, picture: Image | None) -> list[Piece]:
         """Mouth and eyes, where they are now."""
@@ -179,15 +182,22 @@ def face_area(warp: WarpGenerator) -> Area:
 
 
 def still_of(
-    warp: WarpGenerator, contract: Contract, area: Area, texture: Bytes | None = None
+    warp: WarpGenerator,
+    contract: Contract,
+    area: Area,
+    texture: Bytes | None = None,
+    film: Floats | None = None,
 ) -> Still:
-    """What a graph is told of a portrait whose picture is that `area`; see `Still`."""
+    """What a graph is told of a portrait whose picture is that `area`; see `Still`.
+
+    `film` are the portrait's FiLM numbers (F,); None = 0 each, which is neutral.
+    """
     box, square = area
     texture = warp.atlas.texture if texture is None else texture
     drawn = warp.atlas
     facing = normals(warp.rest, warp.mesh.triangles, len(face_mesh().skin))
     return Still(
-        film=np.zeros(FILM[contract.size], np.float32),
+        film=np.zeros(FILM[contract.size], np.float32) if film is None else film,
         guide=guide(texture, drawn.uv, drawn.triangles, warp.mesh.holes, facing[drawn.source]),
         rest=remapped(
             warp.original.still,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from engines.contract import Bytes, Contract, Still
+from engines.contract import Bytes, Contract, Floats, Still
 from engines.region import Box
 from streamer.frame import Image
 from streamer.generator.composite import Scene, Traced, WarpGenerator
@@ -38,9 +38,9 @@ class OnSource:
     its outermost pixels there; the picture's padding is drawn and thrown away.
     """
 
-    def __init__(self, warp: WarpGenerator, contract: Contract) -> None:
-        """`contract` as of `source_contract`."""
-        self._warp, self.contract = warp, contract
+    def __init__(self, warp: WarpGenerator, contract: Contract, film: Floats | None = None) -> None:
+        """`contract` as of `source_contract`, `film` as of `still_of`."""
+        self._warp, self.contract, self._film = warp, contract, film
         width, height = contract.width, contract.height
         self._box = Box(0, 0, width, height)
         _, self._square = face_area(warp)
@@ -49,7 +49,8 @@ class OnSource:
     def stills(self, scene: Scene) -> list[Still]:
         """One, with the texture as it is at rest."""
         texture = self._padded(self._warp.atlas.texture)
-        plain = still_of(self._warp, self.contract, (self._box, self._square), texture)
+        area = self._box, self._square
+        plain = still_of(self._warp, self.contract, area, texture, self._film)
         return [replace(plain, texture=texture, plate=self._plate(scene))]
 
     def pieces(self, traced: Traced, picture: Image | None) -> list[Piece]:  # noqa: ARG002 - it draws
