@@ -15,9 +15,8 @@ from streamer.config import Config, with_values
 from streamer.control import Controls, Desk
 from streamer.errors import MediaError
 from streamer.generator import open_live_generator
-from streamer.generator.composite import WarpGenerator
 from streamer.generator.live import LiveGenerator
-from streamer.generator.shelf import Make
+from streamer.generator.shelf import Common
 from streamer.metrics import Metrics
 from streamer.pipeline import Pipeline, Stages
 from streamer.portrait import Portrait, load_portrait
@@ -211,17 +210,16 @@ def open_session(
     *,
     clock: Clock = monotonic_ns,
     change: Change = lambda stages: stages,
-    make: Make = WarpGenerator,
+    common: Common | None = None,
 ) -> Generator[Live]:
     """One user's run around a camera and a sink that are open, and stay so.
 
     `config.sink.size` is the size of the pictures. Nothing is recorded, and no calibration is kept.
-    `make` opens portraits: one shelf's for all runs of a server. Opening blocks for about half a
-    second.
+    `common` is what all runs of a server share. Opening blocks for about half a second.
     """
     run = _Run(config, desk, Metrics(clock=clock), clock, change, None)
     with (
-        open_live_generator(config, desk, load, make) as generator,
+        open_live_generator(config, desk, load, common) as generator,
         _joined(run, nullcontext(camera), generator, sink, lambda: "") as live,
     ):
         yield live

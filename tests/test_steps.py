@@ -13,7 +13,9 @@ from streamer.errors import EngineError
 from streamer.generator.library import Library
 from streamer.generator.live import LiveGenerator
 from streamer.generator.refined import RefinedGenerator
+from streamer.generator.shelf import Common, Shelf
 from streamer.generator.steps import Steps
+from streamer.generator.workshop import Workshop
 from tests.faces import portrait
 from tests.refiners import Shop, weights_folder
 from tests.test_library import idle, until
@@ -33,11 +35,11 @@ def settings(size=128, latency=ROOMY, **generator):
 
 
 @contextmanager
-def live(shop, config=None, load=portrait):
+def live(shop, config=None, load=portrait, common=None):
     """A live generator with made-up engines, and its desk."""
     config = config or settings()
     desk = Desk(Controls(NAMES, "ada", config.retarget.gains))
-    library = Library(config, load, None, shop)
+    library = Library(config, load, None, common or Common(workshop=Workshop(shop)))
     with library:
         generator = LiveGenerator(config, desk, library)
         yield generator, desk
@@ -157,6 +159,34 @@ def test_an_engine_that_fails_is_stepped_past(caplog):
     assert [r.message.count("GPU lost") for r in caplog.records if "GPU lost" in r.message] == [1]
 
 
+def test_runs_that_share_engines_fall_back_each_by_itself_when_one_fails(caplog):
+    """Nothing is opened for the second; both go over at once, and the log tells it once."""
+    shop, config = Shop(change=np.copy), settings(refiner="xs")
+    common = Common(Shelf().generator, Workshop(shop))
+    with live(shop, config, common=common) as (one, first):
+        settled(one, first)
+        plain = one.generate(shot())
+        before = list(shop.asked)
+        with live(shop, config, common=common) as (other, second):
+            settled(other, second)
+            assert np.array_equal(other.generate(shot()), plain)
+            assert one.level == other.level == "refiner XS"
+            assert shop.asked == before
+            shop.engines["xs"][0].broken = "GPU lost"
+            for run, desk in ((one, first), (other, second)):
+                assert np.array_equal(run.generate(shot()), plain)
+                settled(run, desk)
+                assert np.array_equal(run.generate(shot()), plain)
+                assert run.level == "refiner XS, mouth and eyes"
+                assert "failed while it ran: GPU lost" in run.label
+            assert shop.asked == before
+        assert shop.engines["parts"][0].open
+        one.generate(shot())
+        assert one.level == "refiner XS, mouth and eyes"
+    assert not shop.engines["parts"][0].open
+    assert [r.message.count("GPU lost") for r in caplog.records if "GPU lost" in r.message] == [1]
+
+
 def test_engines_that_cannot_be_opened_leave_the_warp(caplog):
     """With a warning for each, and the reasons in the table."""
     shop = Shop(refused=dict.fromkeys(("xs", "parts"), "no AVX2"))
@@ -187,9 +217,9 @@ def test_closing_stops_what_is_being_built_and_closes_engines():
     shop.gate.clear()
     with live(shop) as (g, desk):
         until(lambda: shop.asked)
-        workshop = g.library.steps._workshop
-    workshop._thread.join(5)
-    assert not workshop._thread.is_alive()
+        thread = g.library.steps._workshop._thread
+    thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_a_graph_that_draws_gets_the_background_that_is_shown():
@@ -209,7 +239,7 @@ def test_a_graph_that_draws_gets_the_background_that_is_shown():
 
 def test_nothing_is_opened_without_a_refiner():
     """No thread, no engine, the same words as ever."""
-    steps = Steps(settings(refiner="off"), lambda: None, Shop())
+    steps = Steps(settings(refiner="off"), lambda: None, Workshop(Shop()))
     assert steps.plain == 0
     assert steps.label("ada") == "mesh warp on the CPU: the refiner is off"
     assert not steps.pending("ada", 0)
@@ -218,7 +248,7 @@ def test_nothing_is_opened_without_a_refiner():
 def test_a_run_does_not_begin_with_a_refiner_that_is_not_there():
     """It is an error of the settings."""
     with pytest.raises(EngineError, match=r"generator\.refiner m"):
-        Library(settings(refiner="m", weights=weights_folder("xs")), portrait, None, Shop())
+        Library(settings(refiner="m", weights=weights_folder("xs")), portrait, None)
 
 
 def test_the_preparing_thread_binds_ahead_of_time():

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from streamer.control import COMMANDS
+from streamer.generator.workshop import Figures
 from streamer.web.document import OPERATIONS, document
 from streamer.web.page import read_page
 from tests.offers import offer
@@ -77,6 +78,25 @@ def test_figures_tell_of_every_session():
             assert age in told
             assert opened["key"] not in told
         assert "vivant_sessions 2.0" in told
+
+    serve(story)
+
+
+def test_figures_tell_of_the_engines_that_all_sessions_share():
+    """How many are open, and how many pictures they made at once."""
+
+    async def story(world):
+        _, _, text = await world.ask("GET", "/metrics")
+        told = text.decode()
+        assert "vivant_engines 0.0" in told
+        assert "vivant_engine_runs_total{" not in told
+        world.server.sessions.engines = lambda: Figures(2, {1: 7, 4: 3}, 18)
+        _, _, text = await world.ask("GET", "/metrics")
+        told = text.decode()
+        assert "vivant_engines 2.0" in told
+        assert 'vivant_engine_runs_total{batch="1"} 7.0' in told
+        assert 'vivant_engine_runs_total{batch="4"} 3.0' in told
+        assert "vivant_engine_pictures_total 18.0" in told
 
     serve(story)
 

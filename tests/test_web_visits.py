@@ -16,14 +16,19 @@ import pytest
 from streamer.app import open_portrait
 from streamer.bundled import PORTRAITS, clip_path
 from streamer.config import Config
+from streamer.engine.choose import choose_engine
+from streamer.generator.workshop import Workshop
 from streamer.video import Clip
 from streamer.web.compose import catalogue_of, network_of, opening_of, session_config
 from streamer.web.server import open_server
 from streamer.webconfig import WebConfig
 from tests.calls import Film, Page, until
+from tests.refiners import weights_folder
 from tests.serving import Server
 
 VISITS = 4
+ENGINES = 2
+"""of a refiner of size XS: for the whole face, and for mouth and eyes"""
 MOST_MB = 30
 
 pytestmark = pytest.mark.skipif(
@@ -32,14 +37,17 @@ pytestmark = pytest.mark.skipif(
 
 
 @asynccontextmanager
-async def serving():
+async def serving(workshop=None, **generator):
     """The server as `vivant serve` has it; it may be as slow as the machine is."""
-    web = WebConfig(port=0)
-    whole = Config.model_validate({"latency": {"budget_ms": 10_000}})
+    web, workshop = WebConfig(port=0), workshop or Workshop()
+    whole = Config.model_validate({"latency": {"budget_ms": 10_000}, "generator": generator})
     catalogue = catalogue_of(whole, web, ["ada"], open_portrait)
     config = session_config(whole, web, catalogue)
-    parts = (config, web), catalogue, network_of(config, web), opening_of(catalogue)
-    async with open_server(*parts) as server, aiohttp.ClientSession() as http:
+    parts = (config, web), catalogue, network_of(config, web), opening_of(catalogue, workshop)
+    async with (
+        open_server(*parts, engines=workshop.figures) as server,
+        aiohttp.ClientSession() as http,
+    ):
         yield server, http
 
 
@@ -50,8 +58,8 @@ def face():
     return av.VideoFrame.from_ndarray(image, format="rgb24")
 
 
-async def visit(url, http, *, hangs_up):
-    """From the offer until the session is over."""
+async def call(url, http):
+    """A page whose session has begun, and how that is ended."""
     page, picture = Page(), face()
     page.pc.addTrack(Film(lambda _: picture))
     body = {"type": "offer", "sdp": await page.offer()}
@@ -59,10 +67,20 @@ async def visit(url, http, *, hangs_up):
         opened = await answer.json()
         assert answer.status == 201, opened
     await page.accept(opened["sdp"])
-    await until(lambda: len(page.frames) > 5, "pictures")
-    if not hangs_up:
+
+    async def hang_up():
         headers = {"X-Session-Key": opened["key"]}
         await http.delete(f"{url}/api/sessions/{opened['id']}", headers=headers)
+
+    return page, hang_up
+
+
+async def visit(url, http, *, hangs_up):
+    """From the offer until the session is over."""
+    page, hang_up = await call(url, http)
+    await until(lambda: len(page.frames) > 5, "pictures")
+    if not hangs_up:
+        await hang_up()
     await page.close()
 
 
@@ -83,6 +101,50 @@ def test_visits_leave_no_task_and_no_thread():
     asyncio.run(main())
     gc.collect()
     assert {t for t in threading.enumerate() if "asyncio" not in t.name} <= threads
+
+
+def test_two_visitors_draw_with_the_same_engines():
+    """They are opened once, however many come, and closed with the last who leaves."""
+    asked = []
+
+    def choose(config, weights, shapes, watch):
+        asked.append(shapes)
+        return choose_engine(config, weights, shapes, watch)
+
+    async def main():
+        workshop = Workshop(choose)
+        weights = weights_folder("xs")
+        async with serving(workshop, weights=weights, refiner="xs") as (server, http):
+            url = server.urls[0]
+            calls = []
+            for count in (1, 2):
+                calls.append(await call(url, http))
+                await until(lambda n=count: _refined(server) == n, "refined")
+            assert len(set(asked)) == len(asked) == ENGINES
+            before = workshop.figures()
+            await until(lambda: workshop.figures().pictures > before.pictures + 10, "pictures")
+            told = await _told(url, http)
+            assert f"vivant_engines {ENGINES}.0" in told
+            assert 'vivant_engine_runs_total{batch="1"}' in told
+            page, hang_up = calls.pop()
+            await hang_up()
+            await page.close()
+            await until(lambda: len(server.sessions.all) == 1, "one left")
+            assert workshop.figures().engines == ENGINES
+            page, hang_up = calls.pop()
+            await hang_up()
+            await page.close()
+            await until(lambda: not server.sessions.all, "forgotten")
+            assert workshop.figures().engines == 0
+            assert "engines" not in _stages()
+
+    asyncio.run(main())
+
+
+def _refined(server):
+    """How many sessions show the refiner's pictures."""
+    lives = [session.live for session in server.sessions.all]
+    return sum(live is not None and live.status().level == "refiner XS" for live in lives)
 
 
 def _stages():
@@ -122,6 +184,10 @@ async def held(server, tasks=math.inf):
 
 
 async def _tasks(server, http):
-    async with http.get(f"{server.url}/metrics") as answer:
-        text = await answer.text()
+    text = await _told(server.url, http)
     return float(re.search(r"^vivant_tasks (.+)$", text, re.MULTILINE)[1])
+
+
+async def _told(url, http):
+    async with http.get(f"{url}/metrics") as answer:
+        return await answer.text()

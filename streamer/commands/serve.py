@@ -111,12 +111,14 @@ async def _serve(
 ) -> None:
     import asyncio
 
+    from streamer.generator.workshop import Workshop
     from streamer.web.compose import network_of, opening_of
     from streamer.web.desktop import open_browser
     from streamer.web.server import open_server
 
-    network, opening = network_of(config, web), opening_of(catalogue)
-    async with open_server((config, web), catalogue, network, opening, tls=tls) as server:
+    workshop = Workshop()
+    parts = (config, web), catalogue, network_of(config, web), opening_of(catalogue, workshop)
+    async with open_server(*parts, engines=workshop.figures, tls=tls) as server:
         _tell(server, catalogue, console)
         if web.open and server.access.loopback and console.is_terminal:
             open_browser(server.links[0])

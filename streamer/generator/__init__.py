@@ -9,15 +9,17 @@ from streamer.control import Desk
 from streamer.engine.choose import choose_engine
 from streamer.errors import EngineError
 from streamer.generator.background import Backdrops, read_image
+from streamer.generator.bench import Bench
 from streamer.generator.composite import WarpGenerator
 from streamer.generator.fit import fit
 from streamer.generator.ladder import levels_of
 from streamer.generator.library import Library
 from streamer.generator.live import LiveGenerator
 from streamer.generator.refined import Painter, RefinedGenerator
-from streamer.generator.shelf import Make
+from streamer.generator.shelf import Common
 from streamer.generator.sights import shapes_of, sight_of
-from streamer.generator.workshop import Choose, Workshop
+from streamer.generator.supply import Choose
+from streamer.generator.workshop import Workshop
 from streamer.portrait import Portrait
 
 _PATIENCE_S = 0.5
@@ -39,14 +41,14 @@ def open_generator(
     if config.background != "original":
         backdrops = Backdrops(warp, fit(size, size), lambda: read_image(config))
         warp.scene = backdrops.view(config.background).scene
-    workshop = Workshop(config, None, lambda: None, choose)
+    bench = Workshop(choose).bench(config, None, lambda: None)
     try:
-        yield _best(config, warp, workshop)
+        yield _best(config, warp, bench)
     finally:
-        workshop.close()
+        bench.close()
 
 
-def _best(config: GeneratorConfig, warp: WarpGenerator, workshop: Workshop) -> Painter:
+def _best(config: GeneratorConfig, warp: WarpGenerator, bench: Bench) -> Painter:
     """The best that can be had, however slow it is: nobody waits for single pictures."""
     problem: EngineError | None = None
     for level in levels_of(config):
@@ -54,15 +56,16 @@ def _best(config: GeneratorConfig, warp: WarpGenerator, workshop: Workshop) -> P
             break
         try:
             shapes = shapes_of(warp, level.refinement, (warp.width, warp.height))
-            choice = workshop.opened(shapes)
+            choice = bench.opened(shapes)
+            facts = choice.facts
+            sight = sight_of(warp, level.refinement, facts.contract, choice.embed, facts.digest)
         except EngineError as error:
             if config.refiner != "auto":
                 raise
             problem = problem or error
             _log.warning("%s cannot be used: %s", level.name, error)
             continue
-        sight = sight_of(warp, level.refinement, choice.facts.contract)
-        return RefinedGenerator(warp, choice.engine, sight, workshop.failed, config.show)
+        return RefinedGenerator(warp, choice.engine, sight, bench.failed, config.show)
     if problem is not None and config.show == "gate":
         raise problem
     return warp
@@ -70,14 +73,18 @@ def _best(config: GeneratorConfig, warp: WarpGenerator, workshop: Workshop) -> P
 
 @contextmanager
 def open_live_generator(
-    config: Config, desk: Desk, load: Callable[[str], Portrait], make: Make = WarpGenerator
+    config: Config,
+    desk: Desk,
+    load: Callable[[str], Portrait],
+    common: Common | None = None,
 ) -> Generator[LiveGenerator]:
     """The generator of a run; its other portraits are opened with `load` as they are asked for.
 
+    `common` is what it shares with other runs; None = nothing.
     Raises what `load` raises for the first one, MediaError when the pictures of the background or
     the card cannot be read. Closing takes less than a second.
     """
-    library = Library(config, load, config.sink.size, make=make)
+    library = Library(config, load, config.sink.size, common)
     generator = LiveGenerator(config, desk, library)
     with library:
         library.settle(_PATIENCE_S)

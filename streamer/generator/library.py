@@ -17,7 +17,6 @@ from typing import Self
 from streamer.bundled import portrait_path
 from streamer.config import Background, Config
 from streamer.control import Controls
-from streamer.engine.choose import choose_engine
 from streamer.errors import StreamerError
 from streamer.frame import Image
 from streamer.generator.background import Backdrops, read_image
@@ -25,9 +24,8 @@ from streamer.generator.canvas import canvas_of
 from streamer.generator.composite import WarpGenerator
 from streamer.generator.opened import Opened, open_warp
 from streamer.generator.refined import RefinedGenerator
-from streamer.generator.shelf import Make
+from streamer.generator.shelf import Common
 from streamer.generator.steps import Steps
-from streamer.generator.workshop import Choose
 from streamer.portrait import Portrait
 
 _OPEN, _LOADED = 4, 8
@@ -61,17 +59,17 @@ class Library:
         config: Config,
         load: Callable[[str], Portrait],
         size: tuple[int, int] | None,
-        choose: Choose = choose_engine,
-        make: Make = WarpGenerator,
+        common: Common | None = None,
     ) -> None:
         """Open the first portrait; what `load` raises for it, and for its background, goes on.
 
         `size` is the canvas' (width, height); None: as large as the first portrait. EngineError
-        when the settings name a refiner that is not installed. Libraries whose `make` is one
-        shelf's have what they open in common.
+        when the settings name a refiner that is not installed. `common` is what it shares
+        with other libraries; None = nothing.
         """
-        self._config, self._load, self._make = config.generator, load, make
-        self.steps = Steps(config, self._wake, choose)
+        common = common or Common()
+        self._config, self._load, self._make = config.generator, load, common.make
+        self.steps = Steps(config, self._wake, common.workshop)
         """the quality ladder"""
         self._changed = threading.Condition()
         self._portraits: OrderedDict[str, Portrait] = OrderedDict()

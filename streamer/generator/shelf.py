@@ -2,16 +2,28 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from streamer.config import GeneratorConfig
 from streamer.generator.composite import WarpGenerator
+from streamer.generator.workshop import Workshop
 from streamer.portrait import Portrait
 
 Make = Callable[[GeneratorConfig, Portrait], WarpGenerator]
 """Opens a portrait."""
 _Key = tuple[int, str]
 """Which portrait, which lives as long as its generator, and the settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What runs have in common; a run that is alone has one of its own."""
+
+    make: Make = WarpGenerator
+    """opens portraits: a shelf's, where there are several runs"""
+    workshop: Workshop = field(default_factory=Workshop)
+    """opens engines"""
 
 
 class Shelf:

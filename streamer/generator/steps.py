@@ -1,15 +1,18 @@
 """Which steps of the quality ladder a portrait can be drawn on: those whose engine is there."""
 
 from collections.abc import Callable, Iterator, Sequence
+from time import process_time_ns
 
 from streamer.clock import MS, Clock, monotonic_ns
 from streamer.config import Config
-from streamer.engine.choose import Choice, Shapes, choose_engine
+from streamer.engine.choose import Choice, Shapes
+from streamer.errors import EngineError
+from streamer.generator.bench import Bench
 from streamer.generator.composite import WarpGenerator
 from streamer.generator.ladder import Level, levels_of
 from streamer.generator.refined import Painter, RefinedGenerator
 from streamer.generator.sights import shapes_of, sight_of
-from streamer.generator.workshop import Choose, Workshop
+from streamer.generator.workshop import Workshop
 from streamer.retarget.presence import neutral_motion
 
 _TIMES = 3
@@ -23,14 +26,12 @@ class Steps:
     Without a refiner every step is there at once, and nothing is ever opened.
     """
 
-    def __init__(
-        self, config: Config, changed: Callable[[], None], choose: Choose = choose_engine
-    ) -> None:
+    def __init__(self, config: Config, changed: Callable[[], None], workshop: Workshop) -> None:
         """`changed` is called when an engine has come or gone; EngineError as by `levels_of`."""
         self.levels = levels_of(config.generator)
         """best first"""
-        self._config, self._changed, self._choose = config, changed, choose
-        self._workshop: Workshop | None = None
+        self._config, self._changed, self._workshop = config, changed, workshop
+        self._bench: Bench | None = None
         self._shapes: dict[tuple[str, int], Shapes] = {}
         self._canvas = (0, 0)
 
@@ -49,16 +50,16 @@ class Steps:
         room_ms = None
         if self._config.generator.refiner == "auto":
             room_ms = self._config.latency.generate_ms - _warp_ms(warp, clock)
-        self._workshop = Workshop(self._config.generator, room_ms, self._changed, self._choose)
+        self._bench = self._workshop.bench(self._config.generator, room_ms, self._changed)
 
     def close(self) -> None:
-        """Close the engines, once nobody draws any more."""
-        if self._workshop is not None:
-            self._workshop.close()
+        """Leave the engines, once nobody draws any more."""
+        if self._bench is not None:
+            self._bench.close()
 
     def meet(self, name: str, warp: WarpGenerator) -> None:
         """See what a portrait, at its full size, asks of engines."""
-        if self._workshop is None:
+        if self._bench is None:
             return
         for index, level in enumerate(self.levels):
             if level.refinement is not None and (name, index) not in self._shapes:
@@ -81,9 +82,10 @@ class Steps:
 
     def ask(self, names: Sequence[str], level: int) -> None:
         """Have those engines opened that portraits need for this step and the next ones."""
-        if self._workshop is not None:
+        bench, more = self._bench, True
+        while bench is not None and more:  # an answer that is there at once lets more be asked for
             wanted = [shapes for name in names for shapes in self._missing(name, level)]
-            self._workshop.want(list(dict.fromkeys(wanted)))
+            more = bench.want(list(dict.fromkeys(wanted)))
 
     def pending(self, name: str, level: int) -> bool:
         """Whether an engine that the portrait could need is still to come."""
@@ -92,22 +94,27 @@ class Steps:
     def painter(self, name: str, level: int, warp: WarpGenerator) -> Painter:
         """What draws the portrait on a usable step."""
         kind, choice = self.levels[level].refinement, self._choice(name, level)
-        if kind is None or choice is None or self._workshop is None:
+        if kind is None or choice is None or self._bench is None:
             return warp
-        sight = sight_of(warp, kind, choice.facts.contract)
+        facts = choice.facts
+        try:
+            sight = sight_of(warp, kind, facts.contract, choice.embed, facts.digest)
+        except EngineError as error:
+            self._bench.failed(choice.engine, error)
+            return warp
         show = self._config.generator.show
-        return RefinedGenerator(warp, choice.engine, sight, self._workshop.failed, show)
+        return RefinedGenerator(warp, choice.engine, sight, self._bench.failed, show)
 
     def label(self, name: str) -> str:
         """What draws this portrait at its best, and why nothing better does, for a person."""
         if self._config.generator.refiner == "off":
             return f"{_WARP}: the refiner is off"
-        if self._workshop is None:
+        if self._bench is None:
             return f"{_WARP}: no trained refiner is installed"
         best, reasons = "", list[str]()
         for index in range(self.plain):
             shapes = self._shapes.get((name, index))
-            answer = None if shapes is None else self._workshop.find(shapes)
+            answer = None if shapes is None else self._bench.find(shapes)
             if isinstance(answer, Choice):
                 best = answer.line
                 break
@@ -117,9 +124,9 @@ class Steps:
 
     def _choice(self, name: str, level: int) -> Choice | None:
         shapes = self._shapes.get((name, level))
-        if shapes is None or self._workshop is None:
+        if shapes is None or self._bench is None:
             return None
-        answer = self._workshop.find(shapes)
+        answer = self._bench.find(shapes)
         return answer if isinstance(answer, Choice) else None
 
     def _missing(self, name: str, level: int) -> Iterator[Shapes]:
@@ -147,7 +154,7 @@ class Steps:
         there = 0
         for index in steps:
             shapes = self._shapes[name, index]
-            answer = None if self._workshop is None else self._workshop.find(shapes)
+            answer = None if self._bench is None else self._bench.find(shapes)
             if answer is None:
                 yield shapes
                 return
@@ -160,11 +167,14 @@ def _is_part(level: Level) -> bool:
     return level.refinement is not None and level.refinement.parts
 
 
-def _warp_ms(warp: WarpGenerator, clock: Clock) -> float:
-    """What one picture takes without a refiner, undisturbed."""
+def _warp_ms(warp: WarpGenerator, clock: Clock, cpu: Clock = process_time_ns) -> float:
+    """What one picture takes without a refiner, undisturbed.
+
+    Never more than its work: other programs take time, but that is not this process' work.
+    """
     spent: list[int] = []
     for _ in range(_TIMES):
-        begun_ns = clock()
+        begun_ns, before_ns = clock(), cpu()
         warp.generate(neutral_motion())
-        spent.append(clock() - begun_ns)
+        spent += [clock() - begun_ns, cpu() - before_ns]
     return min(spent) / MS

@@ -1,152 +1,297 @@
-"""The engines of a run: opened in the background, used by all its portraits."""
+"""The engines of all runs of a process: opened in the background, once each, and shared."""
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, zip_longest
 
-from engines.contract import Size
-from engines.weights import Weights, WeightsError, read_weights
 from streamer.config import GeneratorConfig
 from streamer.engine.build import BuildStoppedError, Watch
 from streamer.engine.choose import Choice, Shapes, choose_engine
 from streamer.engine.protocol import Engine
 from streamer.errors import EngineError
-from streamer.generator.ladder import weights_of
+from streamer.generator.batch import Share, SharedEngine, batches
+from streamer.generator.bench import Bench
+from streamer.generator.supply import Choose, Order, opened, opened_larger
 
-Choose = Callable[[GeneratorConfig, Weights, Shapes, Watch], Choice]
-"""as `choose_engine`"""
 _CLOSE_S = 0.9
 _log = logging.getLogger(__name__)
 
 
-def title(shapes: Shapes) -> str:
-    """Of a refiner, for a person."""
-    return f"refiner {shapes.picture.size.upper()} @{shapes.picture.side}"
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the engines of a process do."""
+
+    engines: int = 0
+    """that are open"""
+    runs: Mapping[int, int] = field(default_factory=dict[int, int])
+    """since the start, by batch"""
+    pictures: int = 0
+    """made by these, without the padding"""
+
+
+@dataclass(eq=False, slots=True)
+class _Made:
+    """What came of opening an engine."""
+
+    order: Order
+    answer: Choice | str
+    """or why there is none"""
+    engine: SharedEngine | None = None
+    """None = there is none, or nobody uses it"""
+    askers: set[Bench] = field(default_factory=set[Bench])
+    """who was told"""
+    users: set[Bench] = field(default_factory=set[Bench])
+    grows: bool = True
+    """whether larger batches can be opened, as far as one knows"""
+
+    @property
+    def missing(self) -> int | None:
+        """The next larger batch that so many users should have; None when they have all."""
+        if self.engine is None or self.engine.is_full or not self.grows:
+            return None
+        wanted, there = batches(self.engine.facts, len(self.users)), self.engine.batches
+        return next((batch for batch in wanted if batch > there[-1]), None)
 
 
 class Workshop:
-    """Opens the engines that are wanted, one after the other on a thread of its own.
+    """Opens the engines that runs want, one after the other on a thread of its own.
 
-    Any thread may ask. Used with `with`: leaving it stops what is being built and closes the rest.
+    An engine is opened and timed once, however many runs draw with it, and closed with the last of
+    them. Any thread may ask. The thread ends when no run is left.
     """
 
-    def __init__(
-        self,
-        config: GeneratorConfig,
-        room_ms: float | None,
-        changed: Callable[[], None],
-        choose: Choose = choose_engine,
-    ) -> None:
-        """An engine that takes longer than `room_ms` for a frame is refused; None = none is.
+    def __init__(self, choose: Choose = choose_engine) -> None:
+        self._choose = choose
+        self._changed = threading.Condition()
+        self._benches: list[Bench] = []
+        self._made: dict[Order, _Made] = {}
+        self._thread: threading.Thread | None = None
+        self._runs: Counter[int] = Counter()
+        self._pictures = 0
 
-        `changed` is called, on the thread, whenever there is an answer.
+    def figures(self) -> Figures:
+        """How it does now."""
+        with self._changed:
+            open_ones = [made.engine for made in self._made.values() if made.engine is not None]
+            counts = [one.counts for one in open_ones]
+            runs = sum((one for one, _ in counts), self._runs)
+            pictures = self._pictures + sum(many for _, many in counts)
+            return Figures(sum(len(one.batches) for one in open_ones), dict(runs), pictures)
+
+    def bench(
+        self, config: GeneratorConfig, room_ms: float | None, changed: Callable[[], None]
+    ) -> Bench:
+        """For one run, which closes it.
+
+        To this run an engine that takes longer than `room_ms` for a frame is refused; None = none
+        is. `changed` is called whenever there is an answer, on whatever thread.
         """
-        self._config, self._room_ms, self._changed, self._choose = config, room_ms, changed, choose
-        self._asked = threading.Condition()
-        self._queue: tuple[Shapes, ...] = ()
-        self._answers: dict[Shapes, Choice | str] = {}
-        self._closed = threading.Event()
-        self._weights = cache(self._read)
-        self._thread = threading.Thread(target=self._work, name="engines")
-        self._started = False
+        bench = Bench(self, config, room_ms, changed)
+        with self._changed:
+            self._benches.append(bench)
+        return bench
 
-    def find(self, shapes: Shapes) -> Choice | str | None:
-        """The engine; or why there is none; None = that is not known yet."""
-        return self._answers.get(shapes)
-
-    def want(self, queue: Sequence[Shapes]) -> None:
-        """What shall be opened, most urgent first; in the place of what was said before."""
-        with self._asked:
-            self._queue = tuple(queue)
-            if self._queue and not self._started and not self._closed.is_set():
-                self._started = True
+    def want(self, bench: Bench, queue: Sequence[Shapes]) -> bool:
+        """As `Bench.want`."""
+        with self._changed:
+            if bench not in self._benches:
+                return False
+            bench.queue = tuple(queue)
+            bench.asked.update(queue)
+            told = [shapes for shapes in queue if self._tell(bench, bench.order(shapes))]
+            if len(told) < len(queue) and self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="engines")
                 self._thread.start()
-            self._asked.notify()
+            self._changed.notify_all()
+        if told:
+            bench.changed()
+        return bool(told)
 
-    def failed(self, engine: Engine, error: EngineError) -> None:
-        """An engine is of no more use. Told once, however many portraits used it."""
-        with self._asked:
-            lost = [shapes for shapes, answer in self._answers.items() if _is(answer, engine)]
-            for shapes in lost:
-                self._answers[shapes] = f"failed while it ran: {error}"
-        for shapes in lost:
-            _log.warning("%s failed, the warp goes on without it: %s", title(shapes), error)
-        if lost:
-            engine.close()
-            self._changed()
+    def opened(self, bench: Bench, shapes: Shapes) -> Choice:
+        """As `Bench.opened`."""
+        with self._changed:
+            bench.asked.add(shapes)
+            there = self._tell(bench, bench.order(shapes))
+        if not there:
+            self._keep(bench.order(shapes), self._open(bench, shapes))
+        answer = bench.answers[shapes]
+        if isinstance(answer, str):
+            raise EngineError(answer)
+        return answer
 
-    def close(self) -> None:
-        """Stop what is being built and close the engines, once nobody runs them any more."""
-        with self._asked:
-            self._closed.set()
-            self._asked.notify()
-        if self._started:
-            self._thread.join(_CLOSE_S)
-        with self._asked:
-            answers, self._answers = self._answers, {}
-        for answer in answers.values():
-            if isinstance(answer, Choice):
-                answer.engine.close()
+    def failed(self, bench: Bench, engine: Engine, error: EngineError) -> None:
+        """As `Bench.failed`."""
+        with self._changed:
+            order = bench.order_of(engine)
+            if order is None:
+                return  # it is known
+            made = self._made[order]
+            lost = made.engine is not None and made.engine.is_lost
+            told = list(made.users) if lost else [bench]
+            left = [one.lose(order.shapes, f"failed while it ran: {error}") for one in told]
+            made.users.difference_update(told)
+            closed = self._emptied(made)
+            if lost:  # whoever comes now may try again
+                del self._made[order]
+        _log.warning("%s failed, the warp goes on without it: %s", order.title, error)
+        _close([*chain(*left), *closed])
+        for one in told:
+            one.changed()
+
+    def leave(self, bench: Bench) -> None:
+        """As `Bench.close`."""
+        with self._changed:
+            if bench not in self._benches:
+                return
+            self._benches.remove(bench)
+            left, closed = bench.emptied(), list[SharedEngine]()
+            for made in self._made.values():
+                made.askers.discard(bench)
+                made.users.discard(bench)
+                closed += self._emptied(made)
+            self._made = {key: made for key, made in self._made.items() if made.askers}
+            thread = None if self._benches else self._thread
+            self._changed.notify_all()
+        _close([*left, *closed])
+        if thread is not None:
+            thread.join(_CLOSE_S)
 
     def _work(self) -> None:
-        while (shapes := self._next()) is not None:
-            answer = self._answer(shapes)
-            with self._asked:
-                if not self._closed.is_set():
-                    self._answers[shapes] = answer
-                elif isinstance(answer, Choice):
-                    answer.engine.close()
-            self._changed()
+        while (todo := self._next()) is not None:
+            bench, what = todo
+            if isinstance(what, _Made):
+                self._grow(bench, what)
+            else:
+                self._answer(bench, what)
 
-    def _next(self) -> Shapes | None:
-        """Wait for something to do; None when it is closed."""
-        with self._asked:
-            while not self._closed.is_set():
-                for shapes in self._queue:
-                    if shapes not in self._answers:
-                        return shapes
-                self._asked.wait()
+    def _next(self) -> tuple[Bench, Shapes | _Made] | None:
+        """Wait for something to do, and for whom; None when no run is left."""
+        with self._changed:
+            while self._benches:
+                self._reconsider()
+                if todo := next(self._unanswered(), None) or next(self._growing(), None):
+                    return todo
+                pauses = (bench.patience.wait_s() for bench in self._benches)
+                self._changed.wait(min((one for one in pauses if one is not None), default=None))
+            self._thread = None
         return None
 
-    def _answer(self, shapes: Shapes) -> Choice | str:
+    def _reconsider(self) -> None:
+        """Forget refusals that a busy moment may be to blame for: they are opened and timed again.
+
+        Not those of engines that another run uses, which has more room for them.
+        """
+        for bench in self._benches:
+            while (shapes := bench.patience.due()) is not None:
+                made = self._made.get(bench.order(shapes))
+                if made is None or made.engine is None:
+                    self._made.pop(bench.order(shapes), None)
+                    bench.answers.pop(shapes, None)
+                    bench.queue = (*bench.queue, shapes)
+
+    def _unanswered(self) -> Iterator[tuple[Bench, Shapes]]:
+        """What is most urgent to each of the runs, and so on."""
+        for rank in zip_longest(*(bench.queue for bench in self._benches)):
+            for bench, shapes in zip(self._benches, rank, strict=True):
+                if shapes is not None and shapes not in bench.answers:
+                    yield bench, shapes
+
+    def _growing(self) -> Iterator[tuple[Bench, _Made]]:
+        """Engines that want a larger batch, since several runs use them."""
+        for made in self._made.values():
+            if made.missing is not None:
+                yield next(iter(made.users)), made
+
+    def _answer(self, bench: Bench, shapes: Shapes) -> None:
+        order = bench.order(shapes)
         try:
-            choice = self._open(shapes)
-        except BuildStoppedError as error:
-            return str(error)
+            answer = self._open(bench, shapes)
+        except BuildStoppedError:
+            return  # nobody wants it any more
         except EngineError as error:
-            _log.warning("%s cannot be used: %s", title(shapes), error)
-            return str(error)
+            answer = str(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the warp goes on without it
-            _log.warning("%s cannot be used: %r", title(shapes), error)
-            return repr(error)
-        frame_ms = (choice.facts.ms or 0.0) * shapes.picture.batch
-        if self._room_ms is None or frame_ms <= self._room_ms:
-            return choice
-        choice.engine.close()
-        reason = f"takes {frame_ms:.1f} ms, and {max(self._room_ms, 0):.1f} ms are left to it"
-        _log.info("%s is not used: it %s", title(shapes), reason)
-        return reason
+            answer = repr(error)
+        if isinstance(answer, str):
+            _log.warning("%s cannot be used: %s", order.title, answer)
+        for one in self._keep(order, answer):
+            one.changed()
 
-    def opened(self, shapes: Shapes) -> Choice:
-        """At once, whatever it takes. Blocks, perhaps for minutes; EngineError if it cannot be."""
-        choice = self._open(shapes)
-        self._answers[shapes] = choice
-        return choice
+    def _open(self, bench: Bench, shapes: Shapes) -> Choice:
+        order = bench.order(shapes)
 
-    def _open(self, shapes: Shapes) -> Choice:
-        weights = self._weights(shapes.picture.size)
-        return self._choose(self._config, weights, shapes, Watch(stopped=self._closed.is_set))
+        def stopped() -> bool:
+            with self._changed:
+                return not any(one.asks(order) for one in self._benches)
 
-    def _read(self, size: Size) -> Weights:
-        path = weights_of(self._config, size)
-        if path is None:
-            raise EngineError(f"the weights of refiner {size.upper()} are gone")
+        return opened(self._choose, bench.config, shapes, Watch(stopped=stopped))
+
+    def _keep(self, order: Order, answer: Choice | str) -> list[Bench]:
+        """Tell all who asked; who they are."""
+        engine = SharedEngine(answer.engine) if isinstance(answer, Choice) else None
+        closed = [] if engine is None else [engine]
+        with self._changed:
+            made = self._made.setdefault(order, _Made(order, answer))
+            if made.engine is None:
+                made.answer, made.engine, made.grows = answer, engine, True
+                closed = list[SharedEngine]()
+            told = [bench for bench in self._benches if self._tell(bench, order)]
+            closed += self._emptied(made)
+            if not made.askers:
+                del self._made[order]
+        _close(closed)
+        return told
+
+    def _tell(self, bench: Bench, order: Order) -> bool:
+        """Give a run the answer that it asked for, if there is one and it has none."""
+        made = self._made.get(order)
+        if made is None or not bench.asks(order) or order.shapes in bench.answers:
+            return False
+        answer = made.answer
+        if isinstance(answer, Choice):
+            reason = bench.refusal(answer, order)
+            if not reason and made.engine is None:
+                return False  # nobody used it, so it was closed; it is opened again
+            if made.engine is not None and not reason:
+                made.users.add(bench)
+                answer = replace(answer, engine=Share(made.engine))
+            answer = reason or answer
+        made.askers.add(bench)
+        bench.answers[order.shapes] = answer
+        return True
+
+    def _grow(self, bench: Bench, made: _Made) -> None:
+        """Open the next larger batch, while the runs go on with what is there."""
+        with self._changed:
+            engine, batch = made.engine, made.missing
+        if engine is None or batch is None:
+            return
+        watch, added = Watch(stopped=lambda: not made.users), False
         try:
-            return read_weights(path)
-        except WeightsError as error:
-            raise EngineError(str(error)) from error
+            shapes, facts = made.order.shapes, engine.facts
+            larger = opened_larger(self._choose, bench.config, shapes, batch, facts, watch)
+            added = engine.add(larger.engine)
+        except EngineError as error:
+            _log.info("%s makes no %d pictures at once: %s", made.order.title, batch, error)
+        except Exception as error:  # noqa: BLE001 - the runs go on without it
+            _log.warning("%s makes no %d pictures at once: %r", made.order.title, batch, error)
+        with self._changed:
+            made.grows = added
+
+    def _emptied(self, made: _Made) -> list[SharedEngine]:
+        """What is to be closed: the engine, when nobody uses it."""
+        if made.users or made.engine is None:
+            return []
+        unused, made.engine = made.engine, None
+        runs, pictures = unused.counts
+        self._runs += runs
+        self._pictures += pictures
+        return [unused]
 
 
-def _is(answer: Choice | str, engine: Engine) -> bool:
-    return isinstance(answer, Choice) and answer.engine is engine
+def _close(engines: Sequence[Engine | SharedEngine]) -> None:
+    for engine in engines:
+        engine.close()

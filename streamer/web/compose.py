@@ -8,7 +8,8 @@ from streamer.bundled import PORTRAITS
 from streamer.config import Config, with_values
 from streamer.control import Desk
 from streamer.generator import open_live_generator
-from streamer.generator.shelf import Shelf
+from streamer.generator.shelf import Common, Shelf
+from streamer.generator.workshop import Workshop
 from streamer.portrait import Portrait
 from streamer.stages import Camera, Sink
 from streamer.web.access import is_loopback
@@ -61,14 +62,17 @@ def network_of(config: Config, web: WebConfig) -> Network:
     return Network(lambda: PeerSink(width, height, fps), peer)
 
 
-def opening_of(catalogue: Catalogue) -> Opening:
-    """Opens sessions with the portraits of the catalogue, each of which is opened once for all."""
-    shelf = Shelf()
+def opening_of(catalogue: Catalogue, workshop: Workshop) -> Opening:
+    """Opens sessions with portraits of the catalogue, which are opened once for all, as engines.
+
+    Those are the workshop's.
+    """
+    common = Common(Shelf().generator, workshop)
 
     def opening(
         config: Config, desk: Desk, camera: Camera, sink: Sink
     ) -> AbstractContextManager[Live]:
-        return open_session(config, desk, camera, sink, catalogue.load, make=shelf.generator)
+        return open_session(config, desk, camera, sink, catalogue.load, common=common)
 
     return opening
 

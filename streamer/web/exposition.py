@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from streamer.generator.workshop import Figures
 from streamer.web.models import SessionStatus
 from streamer.web.session import Session
 from streamer.web.sessions import Sessions
@@ -53,9 +54,23 @@ class _Look(Collector):
         for name, count in sessions.admission.counts.items():
             refused.add_metric([name], count)
         yield refused
+        yield from _engines(sessions.engines())
         looks = [(s, s.status(sessions.open)) for s in sessions.all if s.live is not None]
         yield from _speed(looks)
         yield from _counts(looks)
+
+
+def _engines(figures: Figures) -> Iterable[Metric]:
+    yield GaugeMetricFamily(
+        "vivant_engines", "Refiner engines that are open, for all sessions", figures.engines
+    )
+    runs = CounterMetricFamily("vivant_engine_runs", "Runs of engines, by batch", labels=["batch"])
+    for batch, count in sorted(figures.runs.items()):
+        runs.add_metric([str(batch)], count)
+    yield runs
+    yield CounterMetricFamily(
+        "vivant_engine_pictures", "Pictures, or parts of one, made by engines", figures.pictures
+    )
 
 
 def _speed(looks: Sequence[tuple[Session, SessionStatus]]) -> Iterable[Metric]:

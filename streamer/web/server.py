@@ -19,6 +19,7 @@ from streamer import places
 from streamer.clock import Clock, monotonic_ns
 from streamer.config import Config
 from streamer.errors import ConfigError
+from streamer.generator.workshop import Figures
 from streamer.web.access import Access, Entry
 from streamer.web.answers import KEY, Answers
 from streamer.web.document import OPERATIONS, Operation
@@ -67,11 +68,13 @@ async def open_server(
     network: Network,
     opening: Opening,
     *,
+    engines: Callable[[], Figures] = Figures,
     tls: Tls | None = None,
     clock: Clock = monotonic_ns,
 ) -> AsyncGenerator[Server]:
     """The server, listening within the block; leaving it ends every session and deletes uploads.
 
+    `engines` tells how those do that all sessions share.
     ConfigError when its port or address cannot be had.
     """
     _, web_config = settings
@@ -84,7 +87,7 @@ async def open_server(
 
         visitors = Visitors(forget, clock)
         stack.callback(visitors.close)
-        sessions = Sessions(settings, catalogue, visitors, network, opening, clock)
+        sessions = Sessions(settings, catalogue, visitors, network, opening, clock, engines)
         await stack.enter_async_context(sessions.running())
         uploads = Uploads(folder, catalogue, sessions.start, sessions.offer_portrait)
         sessions.start(tidying(visitors))

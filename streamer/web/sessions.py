@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,6 +20,7 @@ from streamer.clock import SECOND, Clock, monotonic_ns
 from streamer.config import Config, with_values
 from streamer.control import Desk
 from streamer.errors import StreamerError
+from streamer.generator.workshop import Figures
 from streamer.tasks import beside
 from streamer.web.access import same
 from streamer.web.admission import DRAINING, Admission
@@ -57,6 +58,7 @@ class Sessions:
         network: Network,
         opening: Opening,
         clock: Clock = monotonic_ns,
+        engines: Callable[[], Figures] = Figures,
     ) -> None:
         self.config, self.web = settings
         self.draining = False
@@ -64,6 +66,8 @@ class Sessions:
         self.admission = Admission(self.web, self.config.latency.budget_ms, clock)
         self.counts: Counter[str] = Counter()
         """Since the start: sessions opened, and ended by reason."""
+        self.engines = engines
+        """How those do that the sessions share."""
         self._catalogue = catalogue
         self._visitors = visitors
         self._network = network
