@@ -22,7 +22,7 @@ _NEUTRAL_S = 1.5
 _FACES = 0.25
 """A clip whose face is seen more rarely is one of something else."""
 
-_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg")
+SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,11 @@ class Footage:
     @property
     def neutral(self) -> Landmarks:
         """The landmarks of the source frame."""
-        return cast("Landmarks", self.landmarks[self.source])
+        return self.landmark(self.source)
+
+    def landmark(self, frame: int) -> Landmarks:
+        """The landmarks of a frame that has a face."""
+        return cast("Landmarks", self.landmarks[frame])
 
     def spread(self, count: int) -> list[int]:
         """At most `count` frames with a face, evenly spread, without the source."""
@@ -54,10 +58,17 @@ class Footage:
             return seen
         return [seen[i] for i in np.linspace(0, len(seen) - 1, count).round().astype(int)]
 
+    def busiest(self, seconds: float) -> range:
+        """So much of the clip, around the frame with the widest mouth."""
+        wide = [-1.0 if face is None else lip_aperture(face) for face in self.landmarks]
+        count = min(len(wide), max(2, round(seconds * self.fps)))
+        start = min(max(0, int(np.argmax(wide)) - count // 2), len(wide) - count)
+        return range(start, start + count)
 
-def find_clips(folder: Path) -> list[Path]:
-    """The video files of a folder, by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+
+def find_clips(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
+    """The video files of a folder, or those with other endings, by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
 
 
 def load_footage(

@@ -1,13 +1,13 @@
 """Cross identity: a portrait driven by another person; and a driver who holds still."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 
 from engines import scores
-from streamer.animate import Track, animate
+from streamer.animate import Track
 from streamer.clock import SECOND
 from streamer.config import Config, GainsConfig, LimitsConfig, RetargetConfig
 from streamer.frame import Image, Landmarks
@@ -15,12 +15,13 @@ from streamer.portrait import Portrait
 from streamer.retarget.calibration import Calibration, calibrate
 from streamer.stages import Tracker
 from tools.evaluation.clips import Footage
-from tools.evaluation.identity import Identity
 from tools.evaluation.matte import background_mask
 from tools.evaluation.measure import follow, jitter_ratio, mean, trace
-from tools.evaluation.same import OpenTracker
+from tools.evaluation.opinions import Opinions
+from tools.evaluation.painters import PLAIN, Refiner, drawn
+from tools.evaluation.same import Judgement, OpenTracker, match_size
 
-FULL_HEAD = Config(retarget=RetargetConfig(gains=GainsConfig(head=1)))
+FULL_HEAD = Config(retarget=RetargetConfig(gains=GainsConfig(head=1)), generator=PLAIN)
 """The defaults, but the head turns as far as the driver's, so that its error means something."""
 
 _NOISE = 4.0
@@ -35,33 +36,43 @@ class Cast:
 
     portrait: Portrait
     footage: Footage
+    frames: range
+    """those of the clip that drive; its neutral face is looked for in all"""
     limits: LimitsConfig
-    identity: Identity | None
+    refiner: Refiner | None = None
+    opinions: Opinions = field(default_factory=Opinions)
+
+    @property
+    def track(self) -> Track:
+        """The driver's face in these frames."""
+        part = slice(self.frames.start, self.frames.stop)
+        return Track(self.footage.times_ns[part], self.footage.landmarks[part])
 
 
-def judge_cross(
-    cast: Cast, open_tracker: OpenTracker, on_frame: Callable[[], None]
-) -> dict[str, float]:
-    """Animate the portrait with the clip, as the program does, and measure the result."""
-    footage = cast.footage
-    calibration = calibrate(footage.landmarks)
+def judge_cross(cast: Cast, open_tracker: OpenTracker, on_frame: Callable[[], None]) -> Judgement:
+    """Animate the portrait with the clip, as the program does, and measure the result.
+
+    All pictures are kept, by the clip's frame.
+    """
+    track = cast.track
+    calibration = calibrate(cast.footage.landmarks)
     pictures: list[Image] = []
     found: list[Landmarks | None] = []
     with open_tracker() as tracker:
         still = still_face(cast.portrait.picture, tracker)
-        track = Track(footage.times_ns, footage.landmarks)
-        for picture in animate(cast.portrait, track, FULL_HEAD, calibration):
+        for picture in drawn(cast.portrait, track, FULL_HEAD, calibration, cast.refiner):
             pictures.append(picture)
             found.append(tracker.track(picture))
             on_frame()
     neutral = calibration.pose.to_picture(calibration.points)
-    driver, output = trace(footage.landmarks, neutral), trace(found, still)
-    return (
+    driver, output = trace(track.landmarks, neutral), trace(found, still)
+    result = (
         follow(driver, output, cast.limits)
-        | {"jitter": jitter_ratio(footage.landmarks, found)}
+        | {"jitter": jitter_ratio(track.landmarks, found)}
         | _looks(cast.portrait.picture, still, pictures, found)
         | _likeness(cast, pictures, found)
     )
+    return Judgement(result, dict(zip(cast.frames, pictures, strict=True)))
 
 
 def still_face(picture: Image, tracker: Tracker) -> Landmarks:
@@ -82,6 +93,7 @@ def _looks(
 ) -> dict[str, float]:
     crisp = scores.sharpness(source, still)
     seen = [(p, face) for p, face in zip(pictures, found, strict=True) if face is not None]
+    source = match_size(source, pictures[0])
     background = background_mask(source)
     return {
         "sharpness": mean([scores.sharpness(p, face) / crisp for p, face in seen]),
@@ -92,7 +104,7 @@ def _looks(
 def _likeness(
     cast: Cast, pictures: Sequence[Image], found: Sequence[Landmarks | None]
 ) -> dict[str, float]:
-    model = cast.identity
+    model = cast.opinions.identity
     if model is None:
         return {}
     me = model.embed(cast.portrait.picture, cast.portrait.landmarks)
@@ -116,12 +128,9 @@ def judge_frozen(
     pictures: list[Image] = []
     found: list[Landmarks] = []
     with open_tracker() as tracker:
-        for picture in animate(
-            cast.portrait,
-            Track(times, tuple(track)),
-            FULL_HEAD,
-            Calibration.of(cast.footage.neutral),
-        ):
+        neutral = Calibration.of(cast.footage.neutral)
+        shown = Track(times, tuple(track))
+        for picture in drawn(cast.portrait, shown, FULL_HEAD, neutral, cast.refiner):
             pictures.append(picture)
             face = tracker.track(picture)
             found.extend([] if face is None else [face])

@@ -89,6 +89,11 @@ def jitter_ratio(driver: Sequence[Landmarks | None], output: Sequence[Landmarks 
     return jitter(ours) / jitter(theirs)
 
 
+def ratio(value: float, beside: float) -> float:
+    """NaN where there is nothing to compare with."""
+    return value / beside if beside else float("nan")
+
+
 def mean(values: Sequence[float]) -> float:
     """The mean of the finite values; NaN when there is none."""
     finite = [value for value in values if np.isfinite(value)]

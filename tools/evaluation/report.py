@@ -9,7 +9,8 @@ from typing import Any, cast
 from rich.console import Console
 from rich.table import Table
 
-from tools.evaluation.measure import mean
+from streamer.output import make_folder, replacing
+from tools.evaluation.measure import mean, ratio
 
 Scores = Mapping[str, float]
 Results = Mapping[str, Mapping[str, Scores]]
@@ -17,14 +18,16 @@ Results = Mapping[str, Mapping[str, Scores]]
 
 _PICTURES = {
     "ssim_crop": "SSIM crop", "ssim_face": "SSIM face", "psnr_crop": "PSNR crop",
-    "psnr_face": "PSNR face", "l1_face": "L1 face", "l1_mouth": "L1 mouth", "l1_eyes": "L1 eyes",
-    "sharpness": "sharp", "sharpness_truth": "(truth)", "background": "backgr.",
+    "psnr_face": "PSNR face", "l1_crop": "L1 crop", "l1_region": "L1 1.35x", "l1_face": "L1 face",
+    "l1_mouth": "L1 mouth", "l1_eyes": "L1 eyes", "perceptual": "perc.", "gmsd": "GMSD",
+    "identity": "identity", "sharpness": "sharp", "sharpness_truth": "(truth)",
+    "background": "backgr.",
 }  # fmt: skip
 _MOTION = {
     "landmark_error": "AKD", "pose_deg": "pose", "lip_r": "lip r", "lip_slope": "lip slope",
     "eye_r": "eye r", "eye_slope": "eye slope", "lip_gap": "lip gap",
     "lip_gap_driver": "(driver)", "lid_gap": "lid gap", "lid_gap_driver": "(driver)",
-    "jitter": "jitter",
+    "jitter": "jitter", "flicker": "flicker",
 }  # fmt: skip
 _CROSS = {
     "pose_deg": "pose", "lip_r": "lip r", "lip_slope": "lip slope", "eye_r": "eye r",
@@ -36,6 +39,9 @@ _FROZEN = {
     "tremble_px": "shake >5 Hz, px @512", "frame_difference": "frame difference /255",
     "driver_tremble_px": "driver's shake", "driver_frame_difference": "driver's difference",
 }  # fmt: skip
+
+
+BASELINES = ("copy", "delaunay", "warp")
 
 
 def means(results: Results) -> dict[str, dict[str, float]]:
@@ -51,28 +57,52 @@ def _mean(rows: Sequence[Scores]) -> dict[str, float]:
     return {key: mean([row[key] for row in rows if key in row]) for key in rows[0]}
 
 
+_DIFFERENCES, _RATIOS = (
+    ("ssim", "psnr", "identity"),
+    ("l1", "landmark", "perceptual", "gmsd", "jitter", "flicker"),
+)
+
+
 def against(results: Results, method: str, baseline: str) -> dict[str, float]:
-    """A method's means against a baseline's: differences of SSIM and PSNR, ratios of the rest."""
+    """A method's means against a baseline's: differences of likenesses, ratios of errors."""
     both = [clip for clip in results.values() if method in clip and baseline in clip]
     if not both:
         return {}
     one, two = _mean([clip[method] for clip in both]), _mean([clip[baseline] for clip in both])
     return {
-        key: one[key] - two[key] if key.startswith(("ssim", "psnr")) else one[key] / two[key]
+        key: one[key] - two[key] if key.startswith(_DIFFERENCES) else ratio(one[key], two[key])
         for key in one
-        if key.startswith(("ssim", "psnr", "l1", "landmark"))
+        if key.startswith(_DIFFERENCES + _RATIOS)
     }
 
 
 def show_same(console: Console, results: Results) -> None:
-    """Every clip, the means, and the warp against the plain warp: the pictures, then the motion."""
-    for title, columns in (("pictures", _PICTURES), ("motion", _MOTION)):
-        table = _filled(f"Same identity: {title}", results, columns)
-        ratios = against(results, "warp", "delaunay")
+    """Every clip, the means, and each method against its baseline: pictures, then motion."""
+    _beside(console, "Same identity: pictures", results, _PICTURES)
+    _beside(console, "Same identity: motion", results, _MOTION)
+
+
+def show_stills(console: Console, kind: str, results: Results) -> None:
+    """Every still of a kind, and the same."""
+    _beside(console, f"Disguised {kind}s", results, _PICTURES)
+
+
+def _beside(console: Console, title: str, results: Results, columns: Mapping[str, str]) -> None:
+    shown = _seen(results, columns)
+    table = _filled(title, results, shown)
+    for method, baseline in baselines(results).items():
+        ratios = against(results, method, baseline)
         if ratios:
-            cells = [_signed(key, ratios.get(key, math.nan)) for key in columns]
-            table.add_row("[bold]warp / delaunay", "", *cells)
-        console.print(table)
+            cells = [_signed(key, ratios.get(key, math.nan)) for key in shown]
+            table.add_row(f"[bold]{method} / {baseline}", "", *cells)
+    console.print(table)
+
+
+def baselines(results: Results) -> dict[str, str]:
+    """What each method is compared with: refiners with the warp, the warp with the plain warp."""
+    names = dict.fromkeys(name for clip in results.values() for name in clip)
+    found = {"warp": "delaunay"} | {name: "warp" for name in names if name not in BASELINES}
+    return {name: one for name, one in found.items() if {name, one} <= names.keys()}
 
 
 def show_cross(console: Console, results: Results) -> None:
@@ -86,13 +116,21 @@ def show_frozen(console: Console, results: Results) -> None:
 
 
 def _show(console: Console, title: str, results: Results, columns: Mapping[str, str]) -> None:
-    seen = {key for methods in results.values() for scores in methods.values() for key in scores}
-    shown = {key: label for key, label in columns.items() if key in seen}
-    console.print(_filled(title, results, shown))
+    console.print(_filled(title, results, _seen(results, columns)))
+
+
+def _seen(results: Results, columns: Mapping[str, str]) -> dict[str, str]:
+    """The columns in which there is a number."""
+    rows = [scores for methods in results.values() for scores in methods.values()]
+    return {
+        key: label
+        for key, label in columns.items()
+        if any(math.isfinite(row.get(key, math.nan)) for row in rows)
+    }
 
 
 def _filled(title: str, results: Results, columns: Mapping[str, str]) -> Table:
-    table = Table("clip", "method", title=title, header_style="bold")
+    table = Table("name", "method", title=title, header_style="bold")
     for label in columns.values():
         table.add_column(label, justify="right")
     for clip, methods in results.items():
@@ -119,13 +157,14 @@ def _number(value: float) -> str:
 def _signed(key: str, value: float) -> str:
     if not math.isfinite(value):
         return ""
-    return f"{value:+.3f}" if key.startswith(("ssim", "psnr")) else f"x{value:.3f}"
+    return f"{value:+.3f}" if key.startswith(_DIFFERENCES) else f"x{value:.3f}"
 
 
 def save_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write everything, numbers that do not exist as null."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_plain(content), indent=1) + "\n", encoding="utf-8")
+    """Write everything, numbers that do not exist as null; whole or not at all."""
+    make_folder(path.parent)
+    with replacing(path) as part:
+        part.write_text(json.dumps(_plain(content), indent=1) + "\n", encoding="utf-8")
 
 
 def _plain(value: object) -> object:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Protocol, cast
 
 import cv2
@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines import scores
+from streamer.animate import Track
 from streamer.config import Config, GainsConfig, LimitsConfig, RetargetConfig
+from streamer.enroll import enroll
 from streamer.frame import Image, Landmarks
+from streamer.retarget.calibration import Calibration
 from streamer.stages import Tracker
 from tools.evaluation import baselines
 from tools.evaluation.clips import Footage
-from tools.evaluation.measure import follow, jitter_ratio, mean, trace
+from tools.evaluation.measure import follow, jitter_ratio, mean, ratio, trace
+from tools.evaluation.opinions import Opinions, flicker
+from tools.evaluation.painters import PLAIN, Refiner, drawn
 
 OpenTracker = Callable[[], AbstractContextManager[Tracker]]
 
@@ -23,7 +28,8 @@ SAME_PERSON = Config(
     retarget=RetargetConfig(
         gains=GainsConfig(head=1, shift=1, mouth=1, brows=1, cheeks=1, jaw=1, eyes=1, gaze=1),
         limits=LimitsConfig(scale=0.5),
-    )
+    ),
+    generator=PLAIN,
 )
 """Everything followed in full: driver and portrait are one person."""
 
@@ -36,9 +42,12 @@ class Method(Protocol):
         ...
 
 
-def methods() -> Mapping[str, Method]:
+def methods(refiners: Mapping[str, Refiner] | None = None) -> dict[str, Method]:
     """By name, the baselines first."""
-    return {"copy": _copy, "delaunay": _delaunay, "warp": _warp}
+    found: dict[str, Method] = {"copy": _copy, "delaunay": _delaunay, "warp": _animated(None)}
+    for name, refiner in (refiners or {}).items():
+        found[name] = _animated(refiner)
+    return found
 
 
 def _copy(footage: Footage) -> Iterator[Image]:
@@ -50,14 +59,14 @@ def _delaunay(footage: Footage) -> Iterator[Image]:
     return baselines.delaunay(source, footage.neutral, footage.landmarks)
 
 
-def _warp(footage: Footage) -> Iterator[Image]:
-    from streamer.animate import Track, animate
-    from streamer.enroll import enroll
-    from streamer.retarget.calibration import Calibration
+def _animated(refiner: Refiner | None) -> Method:
+    def pictures(footage: Footage) -> Iterator[Image]:
+        portrait = enroll([footage.pictures[footage.source]], footage.name)
+        track = Track(footage.times_ns, footage.landmarks)
+        neutral = Calibration.of(footage.neutral)
+        return drawn(portrait, track, SAME_PERSON, neutral, refiner)
 
-    portrait = enroll([footage.pictures[footage.source]], footage.name)
-    track = Track(footage.times_ns, footage.landmarks)
-    return animate(portrait, track, SAME_PERSON, Calibration.of(footage.neutral))
+    return pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,7 @@ class Bench:
     keep: frozenset[int]
     background: NDArray[np.bool_]
     limits: LimitsConfig
+    opinions: Opinions = field(default_factory=Opinions)
 
 
 def judge(
@@ -87,32 +97,47 @@ def judge(
     """Run a method over the clip and measure it."""
     footage = bench.footage
     source = footage.pictures[footage.source]
-    crisp = scores.sharpness(source, footage.neutral)
     track: list[Landmarks | None] = []
     rows: list[dict[str, float]] = []
     kept: dict[int, Image] = {}
+    before = source
     with open_tracker() as tracker:
         for i, picture in enumerate(method(footage)):
             output = match_size(picture, source)
-            face = tracker.track(output)
-            track.append(face)
-            truth = footage.landmarks[i]
-            if i in bench.frames and truth is not None:
-                row = asdict(scores.compare(output, footage.pictures[i], truth))
-                row["sharpness"] = _sharpness(output, face) / crisp
-                row["sharpness_truth"] = scores.sharpness(footage.pictures[i], truth) / crisp
-                row["background"] = scores.background_motion(output, source, bench.background)
-                row["background_flow"] = scores.background_flow(output, source, bench.background)
-                rows.append(row)
+            track.append(tracker.track(output))
+            if i in bench.frames:
+                rows.append(_compared(bench, i, (before, output), track[-1]))
             if i in bench.keep:
                 kept[i] = output
+            before = output
             on_frame()
     result = {name: mean([row[name] for row in rows]) for name in rows[0]}
+    result["flicker"] = ratio(result["flicker"], result.pop("flicker_truth"))
     return Judgement(result | _followed(footage, track, bench.limits), kept)
 
 
-def _sharpness(picture: Image, face: Landmarks | None) -> float:
-    return float("nan") if face is None else scores.sharpness(picture, face)
+def _compared(
+    bench: Bench, frame: int, outputs: tuple[Image, Image], face: Landmarks | None
+) -> dict[str, float]:
+    """One output, and the one before it, beside the clip's frame, which shows a face."""
+    footage, output = bench.footage, outputs[1]
+    source = footage.pictures[footage.source]
+    picture, truth = footage.pictures[frame], footage.landmark(frame)
+    crisp = scores.sharpness(source, footage.neutral)
+    row = asdict(scores.compare(output, picture, truth))
+    row |= bench.opinions.beside(output, picture, truth)
+    row["sharpness"] = row["identity"] = float("nan")
+    if face is not None:
+        row["sharpness"] = scores.sharpness(output, face) / crisp
+        row["identity"] = bench.opinions.likeness((source, footage.neutral), output, face)
+    row["sharpness_truth"] = scores.sharpness(picture, truth) / crisp
+    row["background"] = scores.background_motion(output, source, bench.background)
+    row["background_flow"] = scores.background_flow(output, source, bench.background)
+    row["flicker"] = row["flicker_truth"] = float("nan")
+    if frame > 0:
+        truths = footage.pictures[frame - 1], picture
+        row["flicker"], row["flicker_truth"] = flicker(outputs, truths, truth)
+    return row
 
 
 def _followed(

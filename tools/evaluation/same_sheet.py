@@ -1,23 +1,24 @@
-"""The contact sheet of the same-identity protocol: the frames where a warp has the hardest time."""
+"""Blocks of a contact sheet: the frames where a warp has the hardest time."""
 
 from collections.abc import Mapping, Sequence
 
 from engines.geometry import euler_deg
 from engines.scores import mouth_width
 from streamer.frame import Image
+from streamer.portrait import Portrait
 from tools.evaluation.clips import Footage
 from tools.evaluation.measure import Expression, trace
 from tools.sheet import difference, grid, labelled, square_around
 
 _CELL = 224
 _FACTOR = 1.9
-_METHODS = ("delaunay", "warp")
 
 
-def hard_frames(footage: Footage) -> dict[str, int]:
+def hard_frames(footage: Footage, among: range | None = None) -> dict[str, int]:
     """By name, the frames of the largest turns, the widest mouth, the blink and the smile."""
     seen = trace(footage.landmarks, footage.neutral)
-    moved = [(i, look) for i, look in enumerate(seen) if look is not None and i != footage.source]
+    inside = [i for i in among or range(len(seen)) if i != footage.source]
+    moved = [(i, look) for i, look in ((i, seen[i]) for i in inside) if look is not None]
     if not moved:
         return {}
 
@@ -42,7 +43,7 @@ def same_block(
 ) -> Image:
     """Source, driver, each method and its last difference, one column per frame."""
     source = footage.pictures[footage.source]
-    methods = [name for name in _METHODS if name in kept]
+    methods = [name for name in kept if name != "copy"]
     columns: list[list[Image]] = []
     for label, i in frames.items():
         pictures = [source, footage.pictures[i], *(kept[name][i] for name in methods)]
@@ -60,3 +61,26 @@ def _column(
         cells.append(difference(cells[-1], cells[1]))
     names = [f"{footage.name[:14]}: {labels[0]} #{frame}", *labels[1:], "difference x3"]
     return [labelled(cell, name) for cell, name in zip(cells, names, strict=False)]
+
+
+def cross_block(
+    portrait: Portrait,
+    footage: Footage,
+    frames: Mapping[str, int],
+    kept: Mapping[str, Mapping[int, Image]],
+) -> Image:
+    """Driver and each method, one column per frame of those that were drawn, after the portrait."""
+    own, factor = portrait.landmarks, _FACTOR
+    still = square_around(portrait.picture, own, factor, _CELL)
+    columns = [[labelled(still, portrait.name[:24])] * (1 + len(kept))]
+    for label, i in frames.items():
+        if not all(i in pictures for pictures in kept.values()):
+            continue
+        driver = square_around(footage.pictures[i], footage.landmark(i), factor, _CELL)
+        cells = [labelled(driver, f"{footage.name[:14]}: {label} #{i}")]
+        for name, pictures in kept.items():
+            size = pictures[i].shape[1] / portrait.width
+            place = (own * size).astype(own.dtype)
+            cells.append(labelled(square_around(pictures[i], place, factor, _CELL), name))
+        columns.append(cells)
+    return grid([list(row) for row in zip(*columns, strict=True)])

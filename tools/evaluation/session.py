@@ -1,190 +1,146 @@
 """One evaluation from settings to tables."""
 
-from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from streamer.config import LimitsConfig, TrackerConfig
-from streamer.errors import MediaError
+from streamer.errors import ConfigError, MediaError
 from streamer.frame import Image
-from streamer.stages import Tracker
-from streamer.tracker import open_tracker
 from tools.evaluation import report
 from tools.evaluation.clips import Footage, load_footage
-from tools.evaluation.matte import background_mask
-from tools.evaluation.same import Bench, judge, methods
-from tools.evaluation.same_sheet import hard_frames, same_block
+from tools.evaluation.film import open_reel
+from tools.evaluation.meter import metering
+from tools.evaluation.painters import Refiner, refiners
+from tools.evaluation.pairs import Pairs
+from tools.evaluation.report import BASELINES
+from tools.evaluation.single import same, stills
+from tools.evaluation.summary import show_summary, summary
+from tools.evaluation.work import Settings, Work, tracker
 from tools.sheet import grid, save_sheet
 
-if TYPE_CHECKING:
-    from tools.evaluation.identity import Identity
-
-_BLOCKS_PER_ROW = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What to evaluate and where to write it."""
-
-    clips: tuple[Path, ...]
-    methods: tuple[str, ...]
-    frames: int
-    seconds: float
-    portraits: tuple[str, ...]
-    same: bool
-    cross: bool
-    frozen: bool
-    identity: Path | None
-    json: Path | None
-    sheet: Path | None
-
-
-Table = dict[str, dict[str, dict[str, float]]]
-
-
-def tracker() -> AbstractContextManager[Tracker]:
-    """A fresh tracker with the default settings; drivers and outputs are seen by the same kind."""
-    return open_tracker(TrackerConfig())
-
-
-class _Meter:
-    """One progress bar for whatever is being done."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("")
-
-    def start(self, label: str, total: int | None) -> None:
-        """Begin a new count."""
-        self._progress.reset(self._task, description=label, total=total)
-
-    def step(self) -> None:
-        """One frame more."""
-        self._progress.advance(self._task)
-
-
-@contextmanager
-def _meter(console: Console) -> Generator[_Meter]:
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    )  # fmt: skip
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield _Meter(progress)
+_BLOCKS_PER_ROW, _GAP = 2, 12
 
 
 def evaluate(settings: Settings, console: Console) -> None:
     """Run the protocols, show the tables and write the files."""
-    identity = _open_identity(settings)
-    same, cross, frozen = Table(), Table(), Table()
-    blocks: list[Image] = []
-    with _meter(console) as meter:
-        footages = list(_load(settings, console, meter))
-        for footage in footages if settings.same else []:
-            same[footage.name] = _same(settings, footage, blocks, console, meter)
-        if settings.cross or settings.frozen:
-            _across(settings, footages, identity, (cross, frozen), meter)
-    if same:
-        report.show_same(console, same)
-    if cross:
-        report.show_cross(console, cross)
-    if frozen:
-        report.show_frozen(console, frozen)
-    _write(settings, {"same": same, "cross": cross, "frozen": frozen}, blocks, console)
+    known, names = _methods(settings)
+    columns = 2 + sum(name in known or name == "warp" for name in names)
+    with ExitStack() as stack:
+        reel = stack.enter_context(open_reel(settings.video, max(3, columns)))
+        meter = stack.enter_context(metering(console))
+        work = Work(settings, console, meter, known, reel)
+        for line in settings.opinions.missing:
+            work.say(line)
+        _run(work, names)
+        if not work.kinds and not work.cross and not work.frozen:
+            raise MediaError("nothing to evaluate: no clip and no still with a face was given")
+    _show(work)
+    _write(work)
 
 
-def _open_identity(settings: Settings) -> "Identity | None":
-    if settings.identity is None:
+def _methods(settings: Settings) -> tuple[dict[str, Refiner], tuple[str, ...]]:
+    """The refiners that are asked for, and all methods. ConfigError for one without weights."""
+    folder = settings.generator.weights
+    there = refiners(None if folder is None else Path(folder), settings.generator)
+    names = settings.methods or (*BASELINES, *there)
+    for name in names:
+        if name not in BASELINES and name not in there:
+            raise ConfigError(
+                f"--methods {name}: no weights of that size are there; name their folder with "
+                "--weights"
+            )
+    return {name: there[name] for name in names if name in there}, names
+
+
+def _run(work: Work, names: tuple[str, ...]) -> None:
+    settings = work.settings
+    moved = settings.cross or settings.frozen
+    chosen = _spread(len(settings.clips), settings.drivers) if moved else []
+    pairs = Pairs(work, settings.portraits if chosen else ())
+    for number, path in enumerate(settings.clips):
+        footage = _loaded(work, path)
+        if footage is None:
+            continue
+        if settings.same:
+            work.same[footage.name] = same(work, footage, names)
+        if number in chosen:
+            pairs.drive(footage)
+    for kind, files in settings.stills.items():
+        work.stills[kind] = stills(work, kind, files)
+
+
+def _spread(count: int, most: int) -> list[int]:
+    return [int(i) for i in np.linspace(0, count - 1, min(count, most)).round()]
+
+
+def _loaded(work: Work, path: Path) -> Footage | None:
+    work.meter.start(f"{path.name}: track", None)
+    try:
+        with tracker() as own:
+            return load_footage(path, own, work.settings.seconds, work.meter.step)
+    except MediaError as error:
+        work.say(f"left out: {error}")
         return None
-    from tools.evaluation.identity import Identity
-
-    return Identity(settings.identity)
 
 
-def _load(settings: Settings, console: Console, meter: _Meter) -> Iterator[Footage]:
-    loaded = 0
-    for path in settings.clips:
-        meter.start(f"{path.name}: track", None)
-        try:
-            with tracker() as own:
-                footage = load_footage(path, own, settings.seconds, meter.step)
-        except MediaError as error:
-            console.print(f"left out: {error}", style="yellow", highlight=False)
-            continue
-        loaded += 1
-        yield footage
-    if not loaded:
-        raise MediaError("nothing to evaluate: no clip with a face was given")
+def _show(work: Work) -> None:
+    if work.same:
+        report.show_same(work.console, work.same)
+    for kind, table in work.stills.items():
+        if table:
+            report.show_stills(work.console, kind, table)
+    if work.cross:
+        report.show_cross(work.console, work.cross)
+    if work.frozen:
+        report.show_frozen(work.console, work.frozen)
+    show_summary(work.console, summary(work.kinds))
 
 
-def _same(
-    settings: Settings, footage: Footage, blocks: list[Image], console: Console, meter: _Meter
-) -> dict[str, dict[str, float]]:
-    hard = hard_frames(footage) if settings.sheet else {}
-    bench = Bench(
-        footage,
-        frozenset(footage.spread(settings.frames)),
-        frozenset(hard.values()),
-        background_mask(footage.pictures[footage.source]),
-        LimitsConfig(),
-    )
-    result: dict[str, dict[str, float]] = {}
-    kept: dict[str, dict[int, Image]] = {}
-    for name in settings.methods:
-        meter.start(f"{footage.name}: {name}", len(footage.pictures))
-        try:
-            judgement = judge(bench, methods()[name], tracker, meter.step)
-        except MediaError as error:
-            console.print(f"{footage.name}, {name}: {error}", style="yellow", highlight=False)
-            continue
-        result[name], kept[name] = dict(judgement.scores), dict(judgement.kept)
-    if hard:
-        blocks.append(same_block(footage, hard, kept))
-    return result
-
-
-def _across(
-    settings: Settings,
-    footages: list[Footage],
-    identity: "Identity | None",
-    tables: tuple[Table, Table],
-    meter: _Meter,
-) -> None:
-    from streamer.bundled import portrait_path
-    from streamer.enroll import enroll
-    from streamer.picture import read_picture
-    from tools.evaluation.cross import Cast, judge_cross, judge_frozen
-
-    for name in settings.portraits:
-        path = portrait_path(name)
-        portrait = enroll([read_picture(path)], path.stem)
-        for footage in footages:
-            pair = f"{path.stem} < {footage.name}"
-            cast = Cast(portrait, footage, LimitsConfig(), identity)
-            if settings.cross:
-                meter.start(pair, len(footage.pictures))
-                tables[0][pair] = {"warp": judge_cross(cast, tracker, meter.step)}
-            if settings.frozen:
-                meter.start(f"{pair}, frozen", None)
-                tables[1][pair] = {"warp": judge_frozen(cast, tracker, meter.step)}
-
-
-def _write(
-    settings: Settings, results: dict[str, Table], blocks: list[Image], console: Console
-) -> None:
+def _write(work: Work) -> None:
+    settings, console = work.settings, work.console
     if settings.json is not None:
-        content = {
-            name: {"clips": table, "mean": report.means(table)}
-            for name, table in results.items()
-            if table
-        } | {"warp_against_delaunay": report.against(results["same"], "warp", "delaunay")}
-        report.save_json(settings.json, content)
+        report.save_json(settings.json, _content(work))
         console.print(f"numbers: {settings.json}")
-    if settings.sheet is not None and blocks:
-        rows = [blocks[i : i + _BLOCKS_PER_ROW] for i in range(0, len(blocks), _BLOCKS_PER_ROW)]
-        save_sheet(grid(rows, gap=12), settings.sheet)
+    if settings.sheet is not None and work.blocks:
+        save_sheet(_beside(work.blocks), settings.sheet)
         console.print(f"sheet: {settings.sheet}")
+    if settings.video is not None:
+        console.print(f"video: {settings.video}")
+
+
+def _beside(blocks: list[Image]) -> Image:
+    """Two blocks in a row; what they leave free is black."""
+    rows = [blocks[i : i + _BLOCKS_PER_ROW] for i in range(0, len(blocks), _BLOCKS_PER_ROW)]
+    wide = [max(row[i].shape[1] for row in rows if i < len(row)) for i in range(len(rows[0]))]
+    lines: list[Image] = []
+    for row in rows:
+        height = max(one.shape[0] for one in row)
+        full = [*row, *[np.zeros((1, 1, 3), np.uint8)] * (len(wide) - len(row))]
+        cells = [_grown(one, height, width) for one, width in zip(full, wide, strict=True)]
+        lines.append(grid([cells], gap=_GAP))
+    return np.ascontiguousarray(np.vstack(lines))
+
+
+def _grown(block: Image, height: int, width: int) -> Image:
+    return np.pad(block, ((0, height - block.shape[0]), (0, width - block.shape[1]), (0, 0)))
+
+
+def _content(work: Work) -> dict[str, object]:
+    tables = work.kinds | {"cross": work.cross, "frozen": work.frozen}
+    content: dict[str, object] = {
+        ("same" if name == "clip" else name): {"clips": table, "mean": report.means(table)}
+        for name, table in tables.items()
+        if table
+    }
+    weights = {
+        name: {"digest": one.weights.digest, "note": one.weights.note, "ran": ", ".join(one.ran)}
+        for name, one in work.refiners.items()
+    }
+    return content | {
+        "weights": weights,
+        "missing": {str(i): line for i, line in enumerate(work.settings.opinions.missing)},
+        "against_warp": summary(work.kinds),
+        "warp_against_delaunay": report.against(work.same, "warp", "delaunay"),
+    }
