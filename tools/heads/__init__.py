@@ -1,0 +1,1 @@
+"""Synthetic talking heads: people drawn by chance, rendered with exact geometry."""
