@@ -1,73 +1,16 @@
-"""The engines of all runs: opened once each, timed once, shared, closed with the last of them."""
+"""The engines of all runs: opened once each, timed once, shared, closed with the last."""
 
 import logging
 import threading
-from dataclasses import replace
 
 import pytest
 
-from engines.contract import Contract
-from streamer.config import GeneratorConfig
-from streamer.engine.choose import Choice, Shapes
-from streamer.engine.protocol import Job
+from streamer.engine.choose import Choice
 from streamer.errors import EngineError
 from streamer.generator.workshop import Figures, Workshop
-from tests.neural import frame, still
 from tests.refiners import Shop, weights_folder
+from tests.shops import CONFIG, XS, M, Run, S, drawn, job
 from tests.test_library import until
-
-CONFIG = GeneratorConfig(weights=weights_folder())
-SIZES = {size: Shapes(Contract(size, 256, 32, 32)) for size in ("xs", "s", "m")}
-XS, S, M = SIZES.values()
-ON_GPU = Shapes(XS.picture, replace(XS.picture, form="source", texture=(32, 32)))
-
-
-class Run:
-    """What a run does of it."""
-
-    def __init__(self, workshop, room_ms=None, config=CONFIG):
-        self.told = 0
-        self.bench = workshop.bench(config, room_ms, self._tell)
-
-    def _tell(self):
-        self.told += 1
-
-    def get(self, *queue):
-        """The answers, once all are there."""
-        self.bench.want(queue)
-        until(lambda: all(self.bench.find(shapes) is not None for shapes in queue))
-        answers = [self.bench.find(shapes) for shapes in queue]
-        return answers[0] if len(answers) == 1 else answers
-
-
-class Cards(Shop):
-    """As on a computer with an NVIDIA GPU; `most` is the largest batch it has memory for."""
-
-    def __init__(self, most=8, **more):
-        super().__init__(form="source", **more)
-        self.most, self.orders = most, []
-
-    def __call__(self, config, weights, wanted, watch):
-        contract = wanted.source or wanted.picture
-        self.orders.append((config.engine, config.device, contract.batch))
-        if contract.batch > self.most:
-            self.asked.append("large")
-            raise EngineError("no memory left")
-        choice = super().__call__(config, weights, wanted, watch)
-        engine = choice.engine
-        engine.facts = replace(engine.facts, backend="tensorrt", device="cuda:0 (a card)")
-        return Choice(engine, engine.facts, ())
-
-
-def job(choice, seed=0):
-    """What a run has to draw."""
-    contract = choice.facts.contract
-    return Job(choice.engine.bind(still(contract, seed)), frame(contract, seed))
-
-
-def drawn(choice, seed=0):
-    """A picture by a run's engine."""
-    return choice.engine.run([job(choice, seed)])
 
 
 def test_an_engine_is_opened_once_for_all_runs():
@@ -272,84 +215,3 @@ def test_other_settings_mean_another_engine():
     assert len(shop.engines["xs"]) == 3
     for run in runs:
         run.bench.close()
-
-
-def test_with_several_runs_on_a_gpu_larger_batches_come_in_the_background():
-    """Of the same library on the same device; after all that is waited for."""
-    shop = Cards()
-    workshop = Workshop(shop)
-    runs = [Run(workshop)]
-    choices = [runs[0].get(ON_GPU)]
-    for most in (2, 4, 4, 8):
-        runs.append(Run(workshop))
-        choices.append(runs[-1].get(ON_GPU))
-        wanted = 1 + (2, 4, 8).index(most) + 1
-        until(lambda n=wanted: workshop.figures().engines == n)
-    assert shop.orders == [("auto", None, 1), *(("tensorrt", "cuda:0", b) for b in (2, 4, 8))]
-    assert all(drawn(choice, seed) for seed, choice in enumerate(choices))
-    for run in runs:
-        run.bench.close()
-    assert not any(engine.open for engines in shop.engines.values() for engine in engines)
-
-
-def test_a_batch_that_cannot_be_had_is_tried_once():
-    """What is there goes on."""
-    shop = Cards(most=2)
-    workshop = Workshop(shop)
-    runs = [Run(workshop) for _ in range(4)]
-    choices = [run.get(ON_GPU) for run in runs]
-    until(lambda: "large" in shop.asked)
-    runs.append(Run(workshop))
-    choices.append(runs[-1].get(ON_GPU))
-    assert drawn(choices[-1])
-    assert runs[-1].get(S)
-    assert (shop.asked.count("large"), workshop.figures().engines) == (1, 3)
-    for run in runs:
-        run.bench.close()
-
-
-def test_a_batch_without_room_for_a_portrait_is_not_opened_again():
-    """However many come."""
-    shop = Cards()
-    workshop = Workshop(shop)
-    runs = [Run(workshop) for _ in range(2)]
-    for run in runs:
-        run.get(ON_GPU)
-    until(lambda: workshop.figures().engines == 2)
-    (made,) = workshop._made.values()
-    larger = shop.engines["xs"][1]
-    made.engine._shed(larger, EngineError("no memory left"))
-    runs.append(Run(workshop))
-    assert drawn(runs[-1].get(ON_GPU))
-    runs[-1].get(S)
-    assert not larger.open
-    assert [batch for _, _, batch in shop.orders] == [1, 2, 1]
-    for run in runs:
-        run.bench.close()
-
-
-def test_on_a_processor_one_engine_serves_however_many():
-    """Nothing larger is ever tried."""
-    shop = Shop()
-    workshop = Workshop(shop)
-    runs = [Run(workshop) for _ in range(4)]
-    for run in runs:
-        run.get(XS)
-    runs[0].get(S)
-    assert shop.asked == ["xs", "s"]
-    for run in runs:
-        run.bench.close()
-
-
-def test_a_single_picture_waits_for_its_engine():
-    """Opened on the caller's own thread; errors are raised."""
-    shop = Shop(refused={"s": "no AVX2"})
-    run = Run(Workshop(shop))
-    assert isinstance(run.bench.opened(XS).engine.facts.ms, float)
-    assert run.bench.opened(XS) is run.bench.find(XS)
-    with pytest.raises(EngineError, match="no AVX2"):
-        run.bench.opened(S)
-    assert run.told == 0
-    run.bench.close()
-    run.bench.close()
-    assert not shop.engines["xs"][0].open

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from streamer import engine as _engine  # noqa: F401  (OpenVINO then reports to nobody)
 from streamer.clock import MS, SECOND, monotonic_ns
 from streamer.config import CameraConfig, GeneratorConfig, RetargetConfig, TrackerConfig
 from streamer.doctor.machine import Machine
@@ -91,6 +90,7 @@ def _libraries() -> Iterator[Finding]:
 
 def _openvino() -> Iterator[Finding]:
     """The devices it can compute on."""
+    importlib.import_module("streamer.engine")  # or OpenVINO would report to its makers
     core: Any = importlib.import_module("openvino").Core()
     for device in core.available_devices:
         can: Sequence[str] = core.get_property(device, "OPTIMIZATION_CAPABILITIES")
