@@ -13,7 +13,7 @@ from streamer.engine.protocol import Job
 from streamer.engine.sample import sample
 from streamer.engine.stock import unlearned
 from streamer.generator.batch import Share, SharedEngine
-from tests.test_shared_engine import until
+from tests.shares import until
 
 BOTH = Contract("xs", 128, 96, 128, 2)
 """two at once"""
