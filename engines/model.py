@@ -250,4 +250,4 @@ def _stir(refiner: Refiner, seed: int) -> None:
     fine, coarse = refiner(planes, film)
     refiner.fine.weight *= 0.4 / fine.std()
     refiner.coarse.weight *= 0.1 / coarse.std()
-    cast("Tensor", refiner.fine.bias).view(FINE, 4)[ALPHA] = 2.5
+    cast("Tensor", refiner.fine.bias).view(FINE, 4)[ALPHA] = 0.5

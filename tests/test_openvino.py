@@ -75,7 +75,7 @@ def test_it_refines(engine):
 def test_bf16_differs_little_on_a_real_picture():
     """Coordinates stay in f32, so bf16 costs less than a level on average.
 
-    These weights move pixels by up to seven of the net's, as no trained ones do: at the hardest
+    These weights move pixels by up to eleven of the net's, as few trained ones do: at the hardest
     edges of the picture a thousandth of that shows (see test_parity for weights of usual strength).
     """
     _, contract, frame, still = neural.drawn("ada", side=192, size=256)

@@ -103,6 +103,12 @@ def test_visits_leave_no_task_and_no_thread():
     assert {t for t in threading.enumerate() if "asyncio" not in t.name} <= threads
 
 
+async def _leave(joined):
+    page, hang_up = joined
+    await hang_up()
+    await page.close()
+
+
 def test_two_visitors_draw_with_the_same_engines():
     """They are opened once, however many come, and closed with the last who leaves."""
     asked = []
@@ -120,20 +126,17 @@ def test_two_visitors_draw_with_the_same_engines():
             for count in (1, 2):
                 calls.append(await call(url, http))
                 await until(lambda n=count: _refined(server) == n, "refined")
+            await until(lambda: workshop.figures().engines == ENGINES, "open")
             assert len(set(asked)) == len(asked) == ENGINES
-            before = workshop.figures()
-            await until(lambda: workshop.figures().pictures > before.pictures + 10, "pictures")
+            enough = workshop.figures().pictures + 10
+            await until(lambda: workshop.figures().pictures > enough, "pictures")
             told = await _told(url, http)
             assert f"vivant_engines {ENGINES}.0" in told
             assert 'vivant_engine_runs_total{batch="1"}' in told
-            page, hang_up = calls.pop()
-            await hang_up()
-            await page.close()
+            await _leave(calls.pop())
             await until(lambda: len(server.sessions.all) == 1, "one left")
             assert workshop.figures().engines == ENGINES
-            page, hang_up = calls.pop()
-            await hang_up()
-            await page.close()
+            await _leave(calls.pop())
             await until(lambda: not server.sessions.all, "forgotten")
             assert workshop.figures().engines == 0
             assert "engines" not in _stages()

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from engines import weights
 from engines.contract import SIZES
-from engines.weights import EMBEDDER, Weights, WeightsError, find, read_weights, write_weights
+from engines.weights import (
+    EMBEDDER,
+    VERSION,
+    Weights,
+    WeightsError,
+    find,
+    read_weights,
+    write_weights,
+)
 
 
 def made(size="xs", seed=0, note="", *, embedder=False):
@@ -181,7 +189,9 @@ def test_weights_of_another_program_are_told(path, metadata):
     assert "holds no refiner" in refusal(path)
 
 
-@pytest.mark.parametrize("facts", [{"version": 2}, {"version": "\n" * 99}, {"size": "xxl"}])
+@pytest.mark.parametrize(
+    "facts", [{"version": VERSION + 1}, {"version": "\n" * 99}, {"size": "xxl"}]
+)
 def test_another_version_is_told(path, facts):
     rewritten(path, lambda arrays, old: old.update(facts))
     assert "made for another network" in refusal(path)

@@ -100,7 +100,7 @@ def _random(name: str, shape: tuple[int, ...], seed: int) -> Floats:
         return np.zeros(shape, np.float32)
     strength = np.sqrt(2 / np.prod(shape[1:]))
     if name.startswith(("fine.", "coarse.")):
-        strength *= 0.1
+        strength *= 0.015
     elif name.endswith("second.weight"):  # or each block would add as much as it is given
         strength *= 0.3
     return (strength * chance.standard_normal(shape)).astype(np.float32)
