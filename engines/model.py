@@ -236,7 +236,7 @@ def _filled(module: M, seed: int) -> M:
             layer.bias.zero_()
     for block in module.modules():
         if isinstance(block, FilmBlock | Shrink):  # or each block would add as much as it is given
-            block.second.weight *= 0.3
+            block.second.weight *= 0.25
     return module
 
 

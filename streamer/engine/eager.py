@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -15,14 +14,23 @@ from engines.weights import Weights
 from streamer.engine.bound import Arrays, BoundPortrait, own
 from streamer.engine.cards import Card, cards, choose
 from streamer.engine.cuda import GpuFullError, TorchDevice, told
-from streamer.engine.protocol import Bound, Engine, EngineFacts, Job, Precision, frame_arrays, lots
+from streamer.engine.protocol import (
+    Bound,
+    Closing,
+    Engine,
+    EngineFacts,
+    Job,
+    Precision,
+    frame_arrays,
+    lots,
+)
 from streamer.errors import EngineError
 
 _MISSING = "torch is not installed; run: python -m pip install '.[train]'"
 _log = logging.getLogger(__name__)
 
 
-class TorchEngine:
+class TorchEngine(Closing):
     """The graph as torch computes it, on the processor or on an NVIDIA GPU."""
 
     def __init__(
@@ -70,19 +78,8 @@ class TorchEngine:
         """Free the device. It may be called twice."""
         self._engine.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class _OnProcessor:
+class _OnProcessor(Closing):
     """In f32, as plainly as can be: what others are compared with."""
 
     def __init__(self, contract: Contract, weights: Weights) -> None:
@@ -120,17 +117,6 @@ class _OnProcessor:
 
     def close(self) -> None:
         self._module = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _stacked(contract: Contract, lot: Sequence[Job]) -> Arrays:

@@ -4,8 +4,7 @@ import logging
 import os
 from collections.abc import Sequence
 from functools import cache
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import openvino as ov
 
@@ -13,7 +12,7 @@ from engines.contract import Bytes, Contract, Refined, Still
 from engines.weights import Weights
 from streamer.engine.bound import BoundPortrait
 from streamer.engine.feed import Chain, feed
-from streamer.engine.protocol import Bound, EngineFacts, Job, Precision, lots
+from streamer.engine.protocol import Bound, Closing, EngineFacts, Job, Precision, lots
 from streamer.engine.skeleton import halves, model_of
 from streamer.errors import EngineError, StreamerError
 from streamer.output import check_place, make_folder
@@ -50,7 +49,7 @@ def usual_threads() -> int:
     return max(1, min((cores or 1) - 1, 4))
 
 
-class OpenVinoEngine:
+class OpenVinoEngine(Closing):
     """A graph compiled for one device."""
 
     facts: EngineFacts
@@ -112,17 +111,6 @@ class OpenVinoEngine:
     def close(self) -> None:
         """Free the device. It may be called twice."""
         self._chain = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _check(device: str, precision: Precision) -> None:

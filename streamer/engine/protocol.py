@@ -111,6 +111,25 @@ class Engine(Protocol):
     ) -> None: ...
 
 
+class Closing:
+    """Closed when the `with` block that it opens is left."""
+
+    def close(self) -> None:
+        """Free what it holds. It may be called twice."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
 @lru_cache(maxsize=64)
 def of_frame(contract: Contract) -> tuple[Entry, ...]:
     """The inputs that each picture brings."""

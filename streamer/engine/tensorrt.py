@@ -8,8 +8,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from engines.contract import Contract, Refined, Still
 from engines.weights import Weights
@@ -22,7 +20,7 @@ from streamer.engine.library import Library, libraries
 from streamer.engine.maker import Maker
 from streamer.engine.manifest import Check
 from streamer.engine.program import Runnable
-from streamer.engine.protocol import EngineFacts, Job, lots
+from streamer.engine.protocol import Closing, EngineFacts, Job, lots
 from streamer.engine.seats import DevicePortrait, Seats
 from streamer.errors import EngineError
 
@@ -115,7 +113,7 @@ def started(maker: Maker, digest: str) -> "TensorRtEngine":
     return engine
 
 
-class TensorRtEngine:
+class TensorRtEngine(Closing):
     """An opened engine with its buffers. One thread runs it, another may bind portraits."""
 
     def __init__(
@@ -156,17 +154,6 @@ class TensorRtEngine:
         """Free the GPU. It may be called twice."""
         self._work = _nothing
         self._program = self._seats = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _run(self, seats: Seats, jobs: Sequence[Job]) -> list[Refined]:
         taken = seats.seat(jobs)

@@ -12,11 +12,9 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from types import TracebackType
-from typing import Self
 
 from engines.contract import Refined, Still
-from streamer.engine.protocol import Bound, Engine, EngineFacts, Job, frame_arrays
+from streamer.engine.protocol import Bound, Closing, Engine, EngineFacts, Job, frame_arrays
 from streamer.engine.tensorrt import BATCHES, batch_for
 from streamer.errors import EngineError
 from streamer.generator.guest import Guest
@@ -229,7 +227,7 @@ class SharedEngine:
         return engines
 
 
-class Share:
+class Share(Closing):
     """One run's share of an engine: an `Engine` that others use, too. One thread at a time runs."""
 
     def __init__(self, engine: SharedEngine) -> None:
@@ -266,17 +264,6 @@ class Share:
         for guest in self._guests:
             guest.close()
         self._guests = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _own(self, bound: Bound) -> Guest:
         if not self._closed and isinstance(bound, Guest) and bound.share is self and bound.is_open:

@@ -7,6 +7,7 @@ import numpy as np
 
 from engines.contract import Bytes, Frame, Still
 from engines.geometry import rotation_vector
+from streamer.errors import MediaError
 from streamer.portrait import Portrait
 from streamer.retarget.look import believed
 from streamer.tuning.disguise import disguised, drawn_lots
@@ -62,17 +63,23 @@ def lessons(
 ) -> Lessons:
     """So many pairs of each kind, of photos of one person, the best first.
 
-    The second photo is held out: the best one is the portrait itself.
+    The second photo is held out: the best one is the portrait itself. MediaError when nothing can
+    be drawn of one side or the other.
     """
     rng = np.random.default_rng(0)
     out = photos[1] if len(photos) > 1 else photos[0]
     learned = [photo for photo in photos if photo is not out] or [out]
     each = -(-taught // len(learned))
-    found = (
-        [pair for photo in some for pair in _counted(photo, count, side, rng, on_pair)]
+    found = [
+        tuple(pair for photo in some for pair in _counted(photo, count, side, rng, on_pair))
         for some, count in ((learned, each), ([out], held))
-    )
-    return Lessons(*(tuple(pairs) for pairs in found))
+    ]
+    if not all(found):
+        raise MediaError(
+            f"{photos[0].name}: no disguise of the photos can be drawn, so it stays untuned;"
+            " take photos with the head turned less"
+        )
+    return Lessons(*found)
 
 
 def _counted(
