@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from aiortc.codecs import depayload
 
-from streamer.web.encode import Bitrates, live_encoder, threads_for
+from streamer.web.budget import Bitrates
+from streamer.web.encode import live_encoder, threads_for
 from streamer.web.inbox import is_keyframe
 from tests.fakes import FakeClock
 

@@ -14,7 +14,7 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, rtcrtpreceiver
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
-from aiortc.rtp import HeaderExtensionsMap
+from aiortc.rtp import HeaderExtensionsMap, RtcpReceiverInfo, RtcpRrPacket
 
 from streamer.web import rtc
 from streamer.web.adapt import adapt, get_private
@@ -204,6 +204,25 @@ def test_a_page_that_lacks_too_old_a_packet_gets_a_keyframe():
             ssrc = receiver.getSynchronizationSources()[0].source
             await receiver._send_rtcp_nack(ssrc, [too_old % 65536])
             await until(lambda: forced, "forced")
+
+    run_leaving_nothing(main)
+
+
+def test_a_page_that_tells_of_loss_gets_fewer_bits():
+    """Its reports count from the beginning."""
+
+    async def main():
+        async with call(Film()) as (page, peer):
+            await _echoed(page, peer)
+            sender = peer._pc.getSenders()[0]
+            encoder = get_private(sender, "_RTCRtpSender__encoder")
+            before = encoder.target_bitrate
+            lost = 0
+            while encoder.target_bitrate >= before:  # the page's own reports come between
+                report = RtcpReceiverInfo(sender._ssrc, 100, lost, 70000 + 2 * lost, 0, 0, 0)
+                await sender._handle_rtcp_packet(RtcpRrPacket(ssrc=1, reports=[report]))
+                await asyncio.sleep(0.5)
+                lost += 40
 
     run_leaving_nothing(main)
 

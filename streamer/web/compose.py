@@ -13,7 +13,7 @@ from streamer.generator.workshop import Workshop
 from streamer.portrait import Portrait
 from streamer.stages import Camera, Sink
 from streamer.web.access import is_loopback
-from streamer.web.encode import Bitrates
+from streamer.web.budget import Bitrates
 from streamer.web.ice import ice_servers
 from streamer.web.peer import MediaSettings, Peer, PeerSink
 from streamer.web.portraits import Catalogue, Entry

@@ -5,14 +5,11 @@ They are aiortc's, whose way of cutting a stream into packets they keep. Each be
 """
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol, cast
 
 import av
-from aiortc.codecs.base import Encoder
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.mediastreams import VIDEO_TIME_BASE as _TICK_S
@@ -23,109 +20,49 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from streamer.clock import SECOND, Clock, monotonic_ns
+from streamer.web.budget import FPS, Bitrates, Budget, ignore
 
-_USUAL_AREA = 512 * 512
-"""Pixels of the picture that the settings' bitrates are meant for."""
-_FPS = 30
 _KEYFRAME_EVERY = 9000
 """Frames: practically never by itself, since peers ask for one when they need it."""
 _BUFFER_S = 0.25
 """How much of a second's bits one picture may take."""
-_HELD_BACK = 1.2
-"""An estimate below so many times what is sent tells of the path; above, only of the picture."""
 _VP8_LESS, _VP8_MORE = 0.75, 1.5
 """Change of the bitrate at which a VP8 encoder, which cannot follow, is made anew."""
 _VP8_PATIENCE_NS = 5 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Bitrates:
-    """Of the pictures sent, at 512 x 512 pixels; larger ones take more. In kbit/s."""
-
-    start: int = 2500
-    least: int = 300
-    most: int = 5000
-
-
 class LiveEncoder(Protocol):
     """What a sender is given."""
 
-    target_bitrate: int
+    budget: Budget
+
+    @property
+    def target_bitrate(self) -> int:
+        """In bit/s; set by the receiver's estimates."""
+        ...
 
     def encode(self, frame: Frame, force_keyframe: bool = False) -> tuple[list[bytes], int]:  # noqa: FBT001, FBT002  (aiortc's own signature)
         """The packets of one picture, and its instant in 1/90000 s."""
         ...
 
 
-def _ignore(_: int) -> None:
-    pass
-
-
 def live_encoder(
     name: str,
     rates: Bitrates,
     clock: Clock = monotonic_ns,
-    done: Callable[[int], object] = _ignore,
-) -> Encoder:
+    done: Callable[[int], object] = ignore,
+) -> LiveEncoder:
     """An encoder for `name`, H264 or VP8. LookupError for another codec.
 
     `done` is told the instant of each picture, its pts, when it is encoded.
     """
     match name.upper():
         case "H264":
-            return LiveH264(_Budget(rates, clock, done))
+            return LiveH264(Budget(rates, clock, done))
         case "VP8":
-            return LiveVp8(_Budget(rates, clock, done), clock)
+            return LiveVp8(Budget(rates, clock, done), clock)
         case other:
             raise LookupError(f"no live encoder for {other}")
-
-
-class _Budget:
-    """The bitrate to use. aiortc takes every estimate of the receiver's (REMB) as the truth.
-
-    But that estimate is at most one and a half times what arrived, also when nothing held it back:
-    a still portrait would never get the bits for its next gesture. So an estimate counts when it
-    is close to what is sent.
-    """
-
-    def __init__(
-        self, rates: Bitrates, clock: Clock, done: Callable[[int], object] = _ignore
-    ) -> None:
-        self._rates = rates
-        self._clock = clock
-        self._done = done
-        self._scale = 1.0
-        self._wanted: float = rates.start * 1000
-        self._sent: deque[tuple[int, int]] = deque(maxlen=4 * _FPS)
-
-    @property
-    def bps(self) -> int:
-        """The bitrate now, in bit/s."""
-        return round(self._wanted * self._scale)
-
-    @property
-    def most_bps(self) -> int:
-        """The greatest there can be."""
-        return round(self._rates.most * 1000 * self._scale)
-
-    def fit(self, width: int, height: int) -> None:
-        """A picture twice as large takes less than twice the bits."""
-        self._scale = max(0.25, width * height / _USUAL_AREA) ** 0.75
-
-    def estimate(self, bps: int) -> None:
-        """What the receiver believes the path can carry."""
-        now_ns = self._clock()
-        recent = sum(size for at_ns, size in tuple(self._sent) if now_ns - at_ns <= SECOND) * 8
-        wanted = bps / self._scale
-        if bps >= recent * _HELD_BACK:
-            wanted = max(wanted, self._wanted)
-        self._wanted = min(max(wanted, self._rates.least * 1000), self._rates.most * 1000)
-
-    def sent(self, size: int, pts: int | None) -> None:
-        """A picture of `size` bytes went out, that of the instant `pts`."""
-        self._sent.append((self._clock(), size))
-        if pts is not None:
-            self._done(pts)
 
 
 def threads_for(width: int, height: int, cores: int | None = None) -> int:
@@ -160,37 +97,35 @@ class _Planes:
 class LiveH264(H264Encoder):
     """x264 at its fastest. Stock: preset medium, no bound on a picture's size, 1/30 s time base."""
 
-    def __init__(self, budget: _Budget) -> None:
+    def __init__(self, budget: Budget) -> None:
         super().__init__()
-        self._budget = budget
+        self.budget = budget
         self._planes = _Planes()
 
     @property
     def target_bitrate(self) -> int:
         """In bit/s; set by the receiver's estimates."""
-        return self._budget.bps
+        return self.budget.bps
 
     @target_bitrate.setter
     def target_bitrate(self, bitrate: int) -> None:
-        self._budget.estimate(bitrate)
+        self.budget.estimate(bitrate)
 
     def _encode_frame(self, frame: av.VideoFrame, force_keyframe: bool) -> Iterator[bytes]:  # noqa: FBT001
         planes = self._planes.of(frame)
         codec = self.codec
         if codec is None or (codec.width, codec.height) != (planes.width, planes.height):
-            self._budget.fit(planes.width, planes.height)
-            codec = self.codec = _x264(planes.width, planes.height, self._budget)
+            self.budget.fit(planes.width, planes.height)
+            codec = self.codec = _x264(planes.width, planes.height, self.budget)
         else:
-            codec.bit_rate = (
-                self._budget.bps
-            )  # x264 follows while it runs, below what it began with
+            codec.bit_rate = self.budget.bps  # x264 follows while it runs, below what it began with
         planes.pict_type = PictureType.I if force_keyframe else PictureType.NONE
         data = _encoded(codec, planes)
-        self._budget.sent(len(data), planes.pts)
+        self.budget.sent(len(data), planes.pts)
         return self._split_bitstream(data)
 
 
-def _x264(width: int, height: int, budget: _Budget) -> VideoCodecContext:
+def _x264(width: int, height: int, budget: Budget) -> VideoCodecContext:
     codec = av.CodecContext.create("libx264", "w")
     _shape(codec, width, height, budget.most_bps)
     codec.profile = "Baseline"
@@ -211,7 +146,7 @@ def _encoded(codec: VideoCodecContext, planes: av.VideoFrame) -> bytes:
 def _shape(codec: VideoCodecContext, width: int, height: int, bps: int) -> None:
     codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
     codec.bit_rate = bps
-    codec.framerate, codec.time_base = Fraction(_FPS), _TICK_S
+    codec.framerate, codec.time_base = Fraction(FPS), _TICK_S
     codec.gop_size = _KEYFRAME_EVERY
     codec.thread_count = threads_for(width, height)
 
@@ -219,9 +154,9 @@ def _shape(codec: VideoCodecContext, width: int, height: int, bps: int) -> None:
 class LiveVp8(Vp8Encoder):
     """libvpx for calls. Stock: made anew, with a keyframe, at each tenth the bitrate changes."""
 
-    def __init__(self, budget: _Budget, clock: Clock = monotonic_ns) -> None:
+    def __init__(self, budget: Budget, clock: Clock = monotonic_ns) -> None:
         super().__init__()
-        self._budget = budget
+        self.budget = budget
         self._clock = clock
         self._planes = _Planes()
         self._made_ns = 0
@@ -229,24 +164,24 @@ class LiveVp8(Vp8Encoder):
     @property
     def target_bitrate(self) -> int:
         """In bit/s; set by the receiver's estimates."""
-        return self._budget.bps
+        return self.budget.bps
 
     @target_bitrate.setter
     def target_bitrate(self, bitrate: int) -> None:
-        self._budget.estimate(bitrate)
+        self.budget.estimate(bitrate)
 
     def encode(self, frame: Frame, force_keyframe: bool = False) -> tuple[list[bytes], int]:  # noqa: FBT001, FBT002
         """The packets of one picture, and its instant in 1/90000 s."""
         planes = self._planes.of(cast("av.VideoFrame", frame))
         codec = self.codec
         if codec is None or self._outgrown(codec, planes):
-            self._budget.fit(planes.width, planes.height)
-            codec = self.codec = _libvpx(planes.width, planes.height, self._budget.bps)
+            self.budget.fit(planes.width, planes.height)
+            codec = self.codec = _libvpx(planes.width, planes.height, self.budget.bps)
             self._made_ns = self._clock()
         if force_keyframe:
             planes.pict_type = PictureType.I
         data = _encoded(codec, planes)
-        self._budget.sent(len(data), planes.pts)
+        self.budget.sent(len(data), planes.pts)
         payloads = self._packetize(data, self.picture_id)
         self.picture_id = (self.picture_id + 1) % (1 << 15)
         assert planes.pts is not None, "pictures for a call have their instant"
@@ -255,7 +190,7 @@ class LiveVp8(Vp8Encoder):
     def _outgrown(self, codec: VideoCodecContext, planes: av.VideoFrame) -> bool:
         if (codec.width, codec.height) != (planes.width, planes.height):
             return True
-        change = self._budget.bps / (codec.bit_rate or 1)
+        change = self.budget.bps / (codec.bit_rate or 1)
         patient = self._clock() - self._made_ns >= _VP8_PATIENCE_NS
         return change < _VP8_LESS or (change > _VP8_MORE and patient)
 

@@ -1,9 +1,12 @@
 """Where received frames wait to be decoded: never many, and never old."""
 
+import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from av.frame import Frame
 
 from streamer.clock import Clock, monotonic_ns
 
@@ -116,3 +119,19 @@ class Inbox:
         if self._refused % _ASK_EVERY == 0:
             self._on_behind()
         self._refused += 1
+
+
+class Straight:
+    """In place of a track's queue of frames: hands each on at once, on the decoder's thread."""
+
+    def __init__(self, take: Callable[[Frame | None], None]) -> None:
+        self._take = take
+
+    def put(self, frame: Frame | None) -> Coroutine[Any, Any, None]:
+        """Hand it on now; what is returned for the loop to run does nothing."""
+        self._take(frame)
+        return asyncio.sleep(0)
+
+    async def get(self) -> Frame | None:
+        """Nothing is kept."""
+        return None

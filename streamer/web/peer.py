@@ -22,8 +22,8 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 
 from streamer.clock import SECOND, Clock, monotonic_ns
 from streamer.web import rtc
+from streamer.web.budget import Bitrates
 from streamer.web.delays import Delays
-from streamer.web.encode import Bitrates
 from streamer.web.ice import IceServer
 from streamer.web.incoming import EchoedVoice, PeerCamera
 from streamer.web.offer import MALFORMED, MOST_CANDIDATES, PeerError, read_offer

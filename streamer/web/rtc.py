@@ -15,19 +15,22 @@ from typing import Any, cast
 import aiortc
 from aioice import Connection
 from aiortc import RTCDtlsTransport, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
-from aiortc.codecs.base import Encoder
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 from aiortc.rtcrtpreceiver import NackGenerator, RemoteStreamTrack
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
-from aiortc.rtp import HeaderExtensionsMap
+from aiortc.rtp import AnyRtcpPacket, HeaderExtensionsMap, RtcpRrPacket, RtcpSrPacket
 from av.frame import Frame
 
 from streamer.web.adapt import MisfitError, adapt, check_signature, get_private, swap_private
 from streamer.web.again import Again
-from streamer.web.inbox import Inbox
+from streamer.web.budget import Budget
+from streamer.web.encode import LiveEncoder
+from streamer.web.inbox import Inbox, Straight
 from streamer.web.jitter import MarkedBuffer, PatientNacks
+from streamer.web.losses import Losses
 from streamer.web.playout import PLAYOUT_DELAY, PlayoutMap
+from streamer.web.threads import OwnThread
 
 LOG = logging.getLogger(__name__)
 
@@ -85,22 +88,6 @@ def send_playout_delay(
     return adapt("playout delay of nought", change)
 
 
-class _Straight:
-    """In place of a track's queue of frames: hands each on at once, on the decoder's thread."""
-
-    def __init__(self, take: Callable[[Frame | None], None]) -> None:
-        self._take = take
-
-    def put(self, frame: Frame | None) -> Coroutine[Any, Any, None]:
-        """Hand it on now; what is returned for the loop to run does nothing."""
-        self._take(frame)
-        return asyncio.sleep(0)
-
-    async def get(self) -> Frame | None:
-        """Nothing is kept."""
-        return None
-
-
 def take_frames(
     receiver: RTCRtpReceiver, inbox: Inbox, take: Callable[[Frame | None], None]
 ) -> bool:
@@ -115,26 +102,15 @@ def take_frames(
 
         track = cast("RemoteStreamTrack", get_private(receiver, "_track"))
         check_signature(RemoteStreamTrack.recv, "self")
-        swap_private(track, "_queue", _Straight(take), asyncio.Queue)  # noqa: TID251
+        swap_private(track, "_queue", Straight(take), asyncio.Queue)  # noqa: TID251
         swap_private(receiver, _REALM["receiver"] + "decoder_queue", inbox, queue.Queue)  # noqa: TID251
 
     return adapt("bounded queues", change)
 
 
-class _OwnThread:
-    """In place of a sender's event loop, of which it asks one thing: to run its encoder."""
-
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._pool = pool
-
-    def run_in_executor(
-        self, _: None, function: Callable[..., Any], *arguments: object
-    ) -> "asyncio.Future[Any]":
-        """Run it on the sender's own thread."""
-        return asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
-
-
-def encode_with(sender: RTCRtpSender, encoder: Encoder | None, pool: ThreadPoolExecutor) -> bool:
+def encode_with(
+    sender: RTCRtpSender, encoder: LiveEncoder | None, pool: ThreadPoolExecutor
+) -> bool:
     """The sender's encoder and thread; None leaves aiortc's own encoder, as sound has it.
 
     Upstream: preset, bounds and start of the bitrate are constants, and every tenth of change
@@ -147,25 +123,51 @@ def encode_with(sender: RTCRtpSender, encoder: Encoder | None, pool: ThreadPoolE
         if get_private(sender, name) is not None:
             raise MisfitError("the sender has its encoder already")
         if encoder is not None:
-            _replace_lost(sender)
+            _replace_lost(sender, encoder.budget)
+            _hear_of_losses(sender, encoder.budget)
         swap_private(
-            sender, _REALM["sender"] + "loop", _OwnThread(pool), type(asyncio.get_running_loop())
+            sender, _REALM["sender"] + "loop", OwnThread(pool), type(asyncio.get_running_loop())
         )
         setattr(sender, name, encoder)
 
     return adapt("encoder for calls", change)
 
 
-def _replace_lost(sender: RTCRtpSender) -> None:
+def _replace_lost(sender: RTCRtpSender, budget: Budget) -> None:
     """A picture that can no longer be made whole is followed by one that needs none before it.
 
     Upstream: 128 packets can be sent again, which may be half a second; a question for an older one
-    is passed over, and the browser stands still until it asks for a keyframe. Not reported.
+    is passed over, and the browser stands still until it asks for a keyframe. Whatever is asked for
+    is sent, as often as it is asked for, which fills a narrow path for good. Not reported.
     """
     resend, force = (getattr(sender, name) for name in ("_retransmit", "_send_keyframe"))
     check_signature(resend, "sequence_number")
+    check_signature(force)
     history = get_private(sender, _REALM["sender"] + "rtp_history")
-    vars(sender)["_retransmit"] = Again(history, resend, force).send
+    again = Again(history, resend, force, lambda: budget.bps)
+    vars(sender).update(_retransmit=again.send, _send_keyframe=again.keyframe)
+
+
+def _hear_of_losses(sender: RTCRtpSender, budget: Budget) -> None:
+    """The bitrate falls where much is lost.
+
+    Upstream: only the receiver's estimate counts, which a browser sends after some seconds, and
+    others never: aiortc/aiortc#170.
+    """
+    handle = getattr(sender, "_handle_rtcp_packet")  # noqa: B009  (private)
+    check_signature(handle, "packet")
+    losses = Losses()
+
+    async def hear(packet: AnyRtcpPacket) -> None:
+        if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+            for report in packet.reports:
+                if report.ssrc == get_private(sender, "_ssrc"):
+                    share = losses.share(report.packets_lost, report.highest_sequence)
+                    if share is not None:
+                        budget.lost(share)
+        await handle(packet)
+
+    vars(sender)["_handle_rtcp_packet"] = hear
 
 
 async def ask_keyframe(receiver: RTCRtpReceiver) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -43,3 +43,16 @@ class Threads:
                 yield value
             finally:
                 await self.call(stack.close)
+
+
+class OwnThread:
+    """In place of a sender's event loop, of which it asks one thing: to run its encoder."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+
+    def run_in_executor(
+        self, _: None, function: Callable[..., Any], *arguments: object
+    ) -> "asyncio.Future[Any]":
+        """Run it on the sender's own thread."""
+        return asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)

@@ -16,7 +16,8 @@ from aiortc.sdp import MediaDescription
 from av.frame import Frame
 
 from streamer.web import rtc
-from streamer.web.encode import Bitrates, live_encoder
+from streamer.web.budget import Bitrates
+from streamer.web.encode import live_encoder
 from streamer.web.inbox import Inbox
 from streamer.web.incoming import EchoedVoice, PeerCamera
 from streamer.web.offer import VIDEO_CODECS

@@ -1,7 +1,6 @@
 """The portrait over a network that loses, delays and reorders. With `-s` it prints what came."""
 
 import json
-import os
 import re
 import time
 
@@ -18,17 +17,14 @@ SLACK_MS, TRIES = 300, 5
 """By how much the portrait may be later after a storm than before, and how often that is looked at:
 a busy machine may make it late for a while, but what is queued stays late.
 """
-STORMS = os.environ.get("VIVANT_STORMS") == "1"
-"""Whether to try what a busy machine gives up: packets are lost to its want of time, too."""
 WEATHERS = {
     "calm": CALM,
     "2-percent": Weather(loss=0.02),
     "5-percent": Weather(loss=0.05),
     "10-percent": Weather(loss=0.10),
     "jitter": Weather(delay_ms=20, jitter_ms=50),
+    "narrow": Weather(kbps=1000),
 }
-if STORMS:
-    WEATHERS["narrow"] = Weather(kbps=1000)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +75,7 @@ def test_the_portrait_goes_on_in_bad_weather(studio, relay, name):
     studio.go_on()
 
 
-@pytest.mark.parametrize("ms", [500, 2000] if STORMS else [500])
+@pytest.mark.parametrize("ms", [500, 2000])
 def test_it_recovers_when_nothing_came_for_a_while(studio, relay, ms):
     """The picture goes on, and is no later than before."""
     studio.start().go_on()
