@@ -50,10 +50,10 @@ def test_portraits_and_panic(studio, shot):
     """Another portrait is shown; a card covers it, and goes again."""
     studio.choose("ada")
     studio.start().go_on()
-    before = snapshot(studio.page)
+    before = studio.picture()
     studio.choose("bruno")
     studio.see(lambda now: difference(now, before) > DIFFERENT)
-    portrait = snapshot(studio.page)
+    portrait = studio.picture()
     studio.page.click("#panic")
     studio.see(lambda now: difference(now, portrait) > DIFFERENT)
     shot(studio.page, "firefox-panic")
@@ -85,7 +85,7 @@ def test_the_clean_view_shows_the_portrait_alone(studio, firefox, shot):
     view = program.FirefoxPage(firefox, found.pop())
     wait_for(view, VIEW_PLAYS)
     shot(view, "firefox-clean")
-    assert difference(snapshot(view, "video"), snapshot(studio.page)) < DIFFERENT
+    studio.see(lambda now: difference(snapshot(view, "video"), now) < DIFFERENT)
     colours = (
         "[document.documentElement, document.body].map(e => getComputedStyle(e).backgroundColor)"
     )

@@ -52,7 +52,7 @@ def test_another_portrait_is_shown_without_a_break(studio, shot):
     """The picture changes, and stays live."""
     studio.choose("ada")
     studio.start().go_on()
-    before = snapshot(studio.page)
+    before = studio.picture()
     studio.choose("bruno")
     studio.see(lambda now: difference(now, before) > DIFFERENT)
     studio.go_on()
@@ -63,7 +63,7 @@ def test_another_portrait_is_shown_without_a_break(studio, shot):
 def test_panic_shows_a_card_and_ends(studio, shot):
     """At once, and the portrait comes back when it is over."""
     studio.start().go_on()
-    before = snapshot(studio.page)
+    before = studio.picture()
     studio.page.click("#panic")
     studio.see(lambda now: difference(now, before) > DIFFERENT)
     shot(studio.page, "panic")
@@ -74,12 +74,11 @@ def test_panic_shows_a_card_and_ends(studio, shot):
 def test_what_is_hidden_stays_hidden_when_the_page_is_loaded_again(studio):
     """Until the person shows it again."""
     studio.start().go_on()
-    before = snapshot(studio.page)
+    before = studio.picture()
     studio.page.click("#panic")
-    studio.see(lambda now: difference(now, before) > DIFFERENT)
-    card = snapshot(studio.page)
+    card = studio.see(lambda now: difference(now, before) > DIFFERENT)
     studio.open().start().go_on()
-    assert difference(snapshot(studio.page), card) < DIFFERENT
+    assert difference(studio.picture(), card) < DIFFERENT
     studio.page.click("#panic")
     studio.see(lambda now: difference(now, before) < DIFFERENT)
 
@@ -109,7 +108,7 @@ def test_the_clean_view_shows_the_portrait_alone(studio, shot):
     view = popup.value
     wait_for(view, VIEW_PLAYS)
     shot(view, "clean")
-    assert difference(snapshot(view, "video"), snapshot(studio.page)) < DIFFERENT
+    studio.see(lambda now: difference(snapshot(view, "video"), now) < DIFFERENT)
     assert view.get_by_role("button").count() == 0
     colours = (
         "[document.documentElement, document.body].map(e => getComputedStyle(e).backgroundColor)"
