@@ -13,6 +13,7 @@ from streamer.generator.composite import WarpGenerator
 from streamer.retarget.presence import neutral_motion
 from streamer.tuning.disguise import Disguise, disguised, drawn_lots
 from streamer.tuning.people import motion_between, moved_landmarks, portrait_of, seen
+from streamer.tuning.view import View
 from tests.faces import generator, portrait
 from tools.training.cache import (
     Samples,
@@ -21,6 +22,7 @@ from tools.training.cache import (
     unpacked_places,
     write_shard,
 )
+from tools.training.gape import gaping, wide_mouth
 from tools.training.teacher import STEPS, UNKNOWN, flow_left
 from tools.training.window import MARGIN, windowed
 
@@ -29,6 +31,7 @@ torch = pytest.importorskip("torch")
 from engines.graph import FromPicture  # noqa: E402 - after the question whether torch is there
 from tests.trainings import SIDE, filled, rng, samples_of  # noqa: E402
 from tools.training.augment import batch_of, mirrored, varied  # noqa: E402
+from tools.training.feed import chances  # noqa: E402
 
 
 @pytest.fixture
@@ -96,6 +99,47 @@ def test_disguises_are_of_all_kinds():
     assert min(lot.motion.openness.min() for lot in lots) < 0.6
     other = disguised(ada, lots[0], rng())
     assert np.isfinite(other.landmarks).all()
+
+
+def opening(by):
+    """Shut lips, and the lower jaw so far down, in face units."""
+    deltas = np.zeros((POINTS, 3), np.float32)
+    deltas[[14, 152], 1] = by
+    return deltas
+
+
+def test_a_wide_mouth_is_to_stay_as_the_warp_draws_it():
+    """Of what faces do only the widest is taken, and made wider."""
+    ada = small("ada")
+    width = float(np.linalg.norm(ada.shut[61] - ada.shut[291]))
+    bank = [opening(0.02), opening(0.0), opening(0.3 * width), opening(-0.01)]
+    gaps = [wide_mouth(ada, bank, rng(i)).aperture for i in range(20)]
+    assert max(gaps) > 0.7
+    assert np.median(gaps) > 0.35
+    samples = list(gaping(View.of(ada, SIDE, rng()), "ada", 2, bank, rng()))
+    assert [sample.kind for sample in samples] == ["gape", "gape"]
+    for sample in samples:
+        assert (sample.truth == sample.frame.picture).all()
+        assert np.isin(sample.left, (0, UNKNOWN)).all()
+        gap = np.linalg.norm(sample.landmarks[13] - sample.landmarks[14])
+        assert gap > 0.1 * np.linalg.norm(sample.landmarks[61] - sample.landmarks[291])
+
+
+def test_without_clips_there_are_no_wide_mouths():
+    """Nothing is known of what faces do."""
+    assert not list(gaping(View.of(small("ada"), SIDE, rng()), "ada", 2, [], rng()))
+
+
+def test_each_kind_of_sample_has_its_share(cache):
+    """However many there are of it, and rare ones of a kind are seen more often than its others."""
+    rare = [replace(sample, kind="gape") for sample in samples_of("bruno", count=1)]
+    write_shard(cache / "train" / f"{SIDE}-g", rare, {})
+    samples = Samples(cache / "train", SIDE)
+    shares = {"gape": 0.1, "clip": 0.3, "still": 0.6}
+    found, kinds = chances(samples, shares), np.array(samples.kinds)
+    there = {kind: shares[kind] for kind in set(kinds)}
+    for kind, share in there.items():
+        assert found[kinds == kind].sum() == pytest.approx(share / sum(there.values()))
 
 
 def test_places_survive_being_packed():

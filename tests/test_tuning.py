@@ -22,7 +22,7 @@ torch = pytest.importorskip("torch")
 from engines.model import probe, weights_of  # noqa: E402 - after the question whether torch is there
 from engines.weights import read_weights, write_weights  # noqa: E402
 from streamer.commands import enroll as command  # noqa: E402
-from streamer.tuning import fitting  # noqa: E402
+from streamer.tuning import fitting, pairs  # noqa: E402
 from streamer.tuning.fitting import fit  # noqa: E402
 from streamer.tuning.pairs import lessons  # noqa: E402
 from streamer.tuning.tuner import Tuner  # noqa: E402
@@ -163,6 +163,16 @@ def test_ctrl_c_keeps_the_untuned_portrait(me, monkeypatch, capsys):
     assert "stays untuned" in capsys.readouterr().out
     assert load_portrait(Path("me.portrait")).tuned == {}
     assert not Path("me.tuning.png").exists()
+
+
+def test_a_photo_of_which_nothing_can_be_learned_stays_untuned(me, stirred, monkeypatch, capsys):
+    """As where every disguise would turn the head too far. The portrait is there all the same."""
+    monkeypatch.setattr(pairs, "_FAR_DEG", -1.0)
+    Path("w").mkdir()
+    write_weights(Path("w/xs.safetensors"), stirred)
+    assert main(["enroll", me, "--tune", "--weights", "w"]) != 0
+    assert "no disguise of the photos can be drawn" in capsys.readouterr().err
+    assert load_portrait(Path("me.portrait")).tuned == {}
 
 
 def test_what_tuning_needs_is_said_before_the_work(me, monkeypatch, capsys):

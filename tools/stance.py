@@ -85,16 +85,23 @@ def _width(moved: Landmarks) -> float:
 
 
 def pose_row(
-    path: Path, actor: Actor, cell: int, columns: Sequence[str] | None = None
+    path: Path,
+    actor: Actor,
+    cell: int,
+    columns: Sequence[str] | None = None,
+    config: GeneratorConfig | None = None,
 ) -> dict[str, Image]:
-    """The cells of one picture by name, its source first, all or some; MediaError if unusable."""
+    """The cells of one picture by name, its source first, all or some; MediaError if unusable.
+
+    `config` of the generator: None is the warp alone.
+    """
     portrait = enroll([read_picture(path)], path.stem)
     row = {"source": _head(portrait.picture, portrait, cell)}
     poses = motions(portrait, actor)
     for name in columns or ():
         if name not in poses:
             raise ConfigError(f"--columns {name!r}: the columns are {', '.join(poses)}")
-    with open_generator(GeneratorConfig(), portrait) as generator:
+    with open_generator(config or GeneratorConfig(refiner="off"), portrait) as generator:
         for name in columns or poses:
             row[name] = _head(generator.generate(poses[name]), portrait, cell)
     return row

@@ -1,5 +1,6 @@
 """Batches by chance, out of a cache that may still be growing."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -29,7 +30,7 @@ class Feed:
     def _use(self, samples: Samples) -> None:
         self._samples, self._chances = (
             samples,
-            chances(samples, self._recipe.clips, self._recipe.renders),
+            chances(samples, recipe_shares(self._recipe)),
         )
 
     def next(self, device: torch.device, part: float) -> Batch:
@@ -51,10 +52,20 @@ class Feed:
         return stacked([windowed(row, window, self._lots) for row in rows] if window else rows)
 
 
-def chances(samples: Samples, clips: float, renders: float = 0.0) -> NDArray[np.float64]:
+def recipe_shares(recipe: Recipe) -> dict[str, float]:
+    """What part of the samples each kind is to be, where all kinds are there."""
+    photos = 1 - recipe.renders - recipe.gapes
+    return {
+        "clip": photos * recipe.clips,
+        "still": photos * (1 - recipe.clips),
+        "render": recipe.renders,
+        "gape": recipe.gapes,
+    }
+
+
+def chances(samples: Samples, shares: Mapping[str, float]) -> NDArray[np.float64]:
     """(n,) of each sample; each kind that there is has its share."""
     found, kinds = samples.weights.astype(np.float64), np.array(samples.kinds)
-    shares = {"clip": clips, "still": 1 - clips, "render": renders / max(1 - renders, 1e-6)}
     for kind, share in shares.items():
         mine = kinds == kind
         if mine.any():

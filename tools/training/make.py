@@ -20,12 +20,13 @@ from streamer.tuning.view import View
 from tools.packing.item import Item, items
 from tools.packing.split import held_out
 from tools.training.cache import Sample, write_shard
+from tools.training.gape import gaping
 from tools.training.people import source
 from tools.training.teacher import flow_left
 
-_STILLS, _DISGUISES, _HELD, _TARGETS = 24, 6, 2, 24
+_STILLS, _DISGUISES, _HELD, _TARGETS, _GAPES = 24, 6, 2, 24, 3
 """Stills in a unit, disguises of each, and of those for validation, targets of each portrait of a
-clip."""
+clip, wide mouths of each still."""
 _FAR_DEG, _OTHER_SCENE = 32.0, 22.0
 _NEAR, _NEAREST = 0.35, (1.25, 1.6)
 """Share of views from as near as the parts of a face are seen from, and how near that is."""
@@ -48,6 +49,8 @@ class Unit:
     """of each still"""
     near: float = _NEAR
     """share of near views"""
+    gapes: int = 0
+    """of each still, in place of disguises"""
 
 
 def units(pack: Path, rounds: int, *, validation: bool) -> list[Unit]:
@@ -67,6 +70,11 @@ def units(pack: Path, rounds: int, *, validation: bool) -> list[Unit]:
         found += [
             Unit(f"{turn:02}-stills-{i:03}", part, turn, clip=False, disguises=disguises, near=near)
             for i, part in enumerate(parts)
+        ]
+        found += [
+            Unit(f"{turn:02}-gapes-{i:03}", part, turn, clip=False, near=near, gapes=_GAPES)
+            for i, part in enumerate(parts)
+            if not validation
         ]
     return found
 
@@ -106,7 +114,11 @@ def made(unit: Unit, side: int, bank: Sequence[Array]) -> Iterator[Sample]:
     for item in unit.items:
         seed = zlib.crc32(f"{unit.name} {item.origin.name} {item.origin.identity}".encode())
         rng = np.random.default_rng(seed)
-        if item.origin.kind != "still":
+        if unit.gapes:
+            portrait, _ = source(item, 0)
+            view = View.of(portrait, side, rng, _nearness(unit.near, rng))
+            yield from gaping(view, item.origin.identity, unit.gapes, bank, rng)
+        elif item.origin.kind != "still":
             yield from _of_clip(item, side, rng, unit.near)
         else:
             yield from _of_still(item, side, rng, bank, unit)

@@ -58,6 +58,8 @@ class Recipe:
     """share of photos from clips, where there are stills, too"""
     renders: float = 0.25
     """share of all samples from renders, where there are some"""
+    gapes: float = 0.1
+    """share of all samples with a wide mouth that is to be left as it is"""
     adversarial_from: float = 0.25
     """part of the time after which critics judge"""
     weights: Mapping[str, float] = field(default_factory=lambda: _WEIGHTS)
