@@ -68,6 +68,24 @@ def test_a_packet_that_stays_lost_is_given_up_after_300_ms():
     assert answers[10][1].data == bytes([13])
 
 
+def test_a_frame_whose_rest_stays_lost_is_given_up_too():
+    """Its beginning came before the storm: nothing after it came through for as long as it lay."""
+    gaps = []
+    buffer = MarkedBuffer(512, lambda: gaps.append(1))
+    buffer.add(packet(1, 0))
+    answers = [buffer.add(packet(30 + n, 90000 + 3000 * n, marker=1)) for n in range(3)]
+    assert [wants for wants, _ in answers] == [True, False, False]
+    assert [frame.data for _, frame in answers] == [bytes([30 + n]) for n in range(3)]
+    assert len(gaps) == 1
+
+
+def test_a_large_frame_that_lacks_nothing_is_waited_for():
+    """However slowly its packets come."""
+    buffer = MarkedBuffer(512, lambda: None)
+    assert all(buffer.add(packet(n, 0)) == (False, None) for n in range(1, 40))
+    assert len(buffer.add(packet(40, 0, marker=1))[1].data) == 40
+
+
 def test_a_packet_that_stays_lost_is_asked_for_again():
     """Also when no other is lost meanwhile; not with each packet that comes."""
     now = [0]

@@ -78,10 +78,11 @@ class MarkedBuffer(JitterBuffer):
         return self._packets[(cast("int", self._origin) + count) % self._capacity]
 
     def _waited_long(self, newest: RtpPacket) -> bool:
-        if self._at(0) is not None:
-            return False  # the frame is still on its way, nothing is missing before it
         behind = uint16_add(newest.sequence_number, -cast("int", self._origin))
-        oldest = next((p for n in range(behind + 1) if (p := self._at(n)) is not None), newest)
+        kept = [self._at(n) for n in range(min(behind + 1, self._capacity))]
+        if None not in kept:
+            return False  # the frame is still on its way, nothing of it or before it is missing
+        oldest = next((packet for packet in kept if packet is not None), newest)
         return (newest.timestamp - oldest.timestamp) & 0xFFFFFFFF in range(_LONGEST_GAP, 1 << 31)
 
     def _start_at(self, newest: RtpPacket) -> None:
