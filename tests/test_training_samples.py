@@ -23,6 +23,7 @@ from tools.training.cache import (
     write_shard,
 )
 from tools.training.gape import gaping, wide_mouth
+from tools.training.painted import painted
 from tools.training.teacher import STEPS, UNKNOWN, flow_left
 from tools.training.window import MARGIN, windowed
 
@@ -140,6 +141,19 @@ def test_each_kind_of_sample_has_its_share(cache):
     there = {kind: shares[kind] for kind in set(kinds)}
     for kind, share in there.items():
         assert found[kinds == kind].sum() == pytest.approx(share / sum(there.values()))
+
+
+def test_a_painted_photo_has_the_same_face():
+    """Every hand is another, and each paints the same face in the same place."""
+    ada = small("ada")
+    others = [painted(ada, rng(i)) for i in range(6)]
+    for other in others:
+        assert (other.landmarks == ada.landmarks).all()
+        own, its = (one.picture.mean(2).ravel() for one in (ada, other))
+        assert np.corrcoef(own, its)[0, 1] > 0.9
+        assert np.abs(own - its).mean() > 1
+    assert (painted(ada, rng(0)).picture == others[0].picture).all()
+    assert np.abs(others[0].picture.astype(float) - others[1].picture).mean() > 1
 
 
 def test_places_survive_being_packed():

@@ -21,12 +21,15 @@ from tools.packing.item import Item, items
 from tools.packing.split import held_out
 from tools.training.cache import Sample, write_shard
 from tools.training.gape import gaping
+from tools.training.painted import painted
 from tools.training.people import source
 from tools.training.teacher import flow_left
 
 _STILLS, _DISGUISES, _HELD, _TARGETS, _GAPES = 24, 6, 2, 24, 3
 """Stills in a unit, disguises of each, and of those for validation, targets of each portrait of a
 clip, wide mouths of each still."""
+_PAINTED = 0.35
+"""Share of stills that become paintings."""
 _FAR_DEG, _OTHER_SCENE = 32.0, 22.0
 _NEAR, _NEAREST = 0.35, (1.25, 1.6)
 """Share of views from as near as the parts of a face are seen from, and how near that is."""
@@ -149,6 +152,8 @@ def _of_still(
     item: Item, side: int, rng: np.random.Generator, bank: Sequence[Array], unit: Unit
 ) -> Iterator[Sample]:
     truth, _ = source(item, 0)
+    if rng.random() < _PAINTED:
+        truth = painted(truth, rng)
     now = Moment(truth.picture, truth.landmarks)
     for _ in range(unit.disguises):
         portrait = disguised(truth, drawn_lots(truth, bank, rng), rng)
