@@ -6,6 +6,8 @@ from streamer.clock import SECOND
 from tests.fakes import FakeClock
 from tests.webs import OFFER, World, own_portrait, serve, until
 
+VIEW = (("GET", "/view"), ("POST", "/view"))
+
 
 def test_a_session_is_answered_runs_and_ends():
     """From the offer to the end; nothing of it is left."""
@@ -78,7 +80,7 @@ def test_a_session_is_its_keys_alone():
     async def story(world):
         opened = await world.begin()
         for key in (None, "", "wrong", "ä"):
-            for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/end"), ("POST", "/view")):
+            for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/end"), *VIEW):
                 where = f"/api/sessions/{opened['id']}{path}"
                 options = {} if key is None else {"params": {"key": key}}
                 code, _, body = await world.ask(method, where, json=OFFER, **options)
@@ -127,6 +129,8 @@ def test_watchers_see_a_session_and_go_with_it():
     async def story(world):
         opened = await world.begin()
         path = f"/api/sessions/{opened['id']}/view"
+        code, _, told = await world.ask("GET", path, key=opened["key"])
+        assert (code, told) == (200, {"iceServers": []})
         for _ in range(4):
             assert (await world.ask("POST", path, key=opened["key"], json=OFFER))[0] == 201
         assert (await world.ask("POST", path, key=opened["key"], json=OFFER))[0] == 429

@@ -20,6 +20,7 @@ from streamer.web.models import (
     Opened,
     Setup,
     Viewing,
+    Views,
     Watched,
     as_json,
     parsed,
@@ -130,6 +131,11 @@ class Answers:
         if name not in known:
             raise Refusal(404, "command", advice(name, known))
         return json_of(as_json(_plain(session.desk.edit(by_name()[name].edit))))
+
+    async def views(self, request: web.Request) -> web.Response:
+        """What somebody needs who only watches."""
+        self._session(request)
+        return json_of(as_json(Views(ice_servers=list(self._parts.ice_servers()))))
 
     async def watch(self, request: web.Request) -> web.Response:
         """Somebody who only watches."""

@@ -22,6 +22,7 @@ from streamer.web.models import (
     Setup,
     Shown,
     Viewing,
+    Views,
     Watched,
 )
 
@@ -78,6 +79,10 @@ OPERATIONS = (
     ),
     Operation(
         *("command", "POST", "/api/sessions/{id}/commands/{command}", "ask for something", "key"),
+        refusals=(404,),
+    ),
+    Operation(
+        *("views", "GET", "/api/sessions/{id}/view", "what is needed to watch it", "key", Views),
         refusals=(404,),
     ),
     Operation(

@@ -107,6 +107,12 @@ class Opened(_Answer):
     type: Literal["answer"] = "answer"
 
 
+class Views(_Answer):
+    """What a view needs before it begins."""
+
+    ice_servers: list[IceServer]
+
+
 class Watched(_Answer):
     """A view that has begun."""
 

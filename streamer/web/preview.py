@@ -17,7 +17,7 @@ from streamer.web.access import Access, same
 from streamer.web.answers import KEY
 from streamer.web.door import Doors, DoorSite
 from streamer.web.guard import asked_of, guard, runner_of
-from streamer.web.models import LONGEST_SDP, Viewing, Watched, as_json, parsed
+from streamer.web.models import LONGEST_SDP, Viewing, Views, Watched, as_json, parsed
 from streamer.web.page import PageFile, read_page
 from streamer.web.parts import json_of
 from streamer.web.peer import MediaSettings, Peer, PeerError, PeerSink
@@ -169,6 +169,9 @@ def _app(room: _Room, page: Mapping[str, PageFile], group: asyncio.TaskGroup) ->
     async def static(request: web.Request) -> web.Response:
         return _file(page, request.match_info["file"])
 
+    async def views(_: web.Request) -> web.Response:
+        return json_of(as_json(Views(ice_servers=[])))  # none leads to this machine alone
+
     async def view(request: web.Request) -> web.Response:
         _check_key(request, room.key)
         offer: Viewing = parsed(Viewing, await body_of(request, 2 * LONGEST_SDP))
@@ -191,6 +194,7 @@ def _app(room: _Room, page: Mapping[str, PageFile], group: asyncio.TaskGroup) ->
     app = web.Application(middlewares=[guard(check, Doors())])
     app.router.add_get("/clean", clean)
     app.router.add_get("/static/{file:.+}", static)
+    app.router.add_get(f"/api/sessions/{_NAME}/view", views)
     app.router.add_post(f"/api/sessions/{_NAME}/view", view)
     app.router.add_post("/whep", whep)
     return app

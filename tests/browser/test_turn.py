@@ -3,8 +3,9 @@
 import pytest
 
 from tests import coturn
+from tests.browser.chromium import wait_for
 from tests.browser.motion import likeness, watch
-from tests.browser.studio import Studio
+from tests.browser.studio import VIEW_PLAYS, Studio
 from tests.serving import Server
 
 SECRET = "a-secret-of-both-servers"
@@ -58,6 +59,17 @@ def test_a_page_that_may_only_use_the_relay_gets_its_pictures(page, serve):
     studio.start().go_on()
     assert likeness(watch(page)).step > 1.0
     assert page.evaluate(WAY) == ["relay"]
+
+
+def test_a_view_for_other_programs_gets_its_pictures_so_too(page, serve):
+    """With credentials of its own, as it may run where the page does not."""
+    studio = Studio(page, serve(SECRET).url).open()
+    studio.start().go_on()
+    page.context.add_init_script(RELAY_ONLY)
+    with page.expect_popup() as popup:
+        page.click("#popout")
+    wait_for(popup.value, VIEW_PLAYS)
+    assert popup.value.evaluate(WAY) == ["relay"]
 
 
 def test_a_wrong_secret_is_told_by_the_page_and_the_log(page, serve, shot):

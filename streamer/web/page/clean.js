@@ -3,11 +3,13 @@
 
 const RETRY_MS = 2000;
 const GATHER_MS = 500;
+const RELAY_MS = 1500; // a TURN server is asked twice before it answers
 const video = document.getElementById("portrait");
 const asked = new URLSearchParams(location.search);
 let session = { id: asked.get("session") ?? "", key: asked.get("key") ?? "" };
 let pc = null;
 let timer = 0;
+let turns = 0;
 
 if ("BroadcastChannel" in window) {
   const channel = new BroadcastChannel("vivant-clean");
@@ -27,7 +29,21 @@ function again() {
 async function connect() {
   clearTimeout(timer);
   pc?.close();
-  const mine = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  pc = null;
+  const turn = (turns += 1);
+  const place = `/api/sessions/${encodeURIComponent(session.id)}/view`;
+  const headers = { "Content-Type": "application/json", "X-Session-Key": session.key };
+  let iceServers = []; // asked for each time: what is told of TURN servers holds for minutes only
+  try {
+    const told = await fetch(place, { headers });
+    if (!told.ok) throw new Error(String(told.status));
+    ({ iceServers } = await told.json());
+  } catch {
+    if (turn === turns) again();
+    return;
+  }
+  if (turn !== turns) return;
+  const mine = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
   pc = mine;
   mine.addTransceiver("video", { direction: "recvonly" });
   mine.addEventListener("track", ({ track, receiver }) => {
@@ -41,12 +57,9 @@ async function connect() {
   });
   try {
     await mine.setLocalDescription(await mine.createOffer());
-    await gathered(mine);
-    const answer = await fetch(`/api/sessions/${encodeURIComponent(session.id)}/view`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Session-Key": session.key },
-      body: JSON.stringify({ type: "offer", sdp: mine.localDescription.sdp }),
-    });
+    await gathered(mine, iceServers.length ? RELAY_MS : GATHER_MS);
+    const body = JSON.stringify({ type: "offer", sdp: mine.localDescription.sdp });
+    const answer = await fetch(place, { method: "POST", headers, body });
     if (!answer.ok) throw new Error(String(answer.status));
     const { sdp } = await answer.json();
     if (mine === pc) await mine.setRemoteDescription({ type: "answer", sdp });
@@ -55,9 +68,9 @@ async function connect() {
   }
 }
 
-function gathered(mine) {
+function gathered(mine, patience) {
   return new Promise((resolve) => {
-    const timeout = setTimeout(resolve, GATHER_MS);
+    const timeout = setTimeout(resolve, patience);
     mine.addEventListener("icegatheringstatechange", () => {
       if (mine.iceGatheringState !== "complete") return;
       clearTimeout(timeout);
