@@ -104,7 +104,7 @@ class FirefoxPage:
         return json.loads(self._call(function, given)["value"])
 
     def click(self, selector: str) -> None:
-        """Press and let go the mouse over the middle of an element."""
+        """Press and let go the mouse over the middle of an element, once it stands still."""
         element = {"type": "element", "element": {"sharedId": self._find(selector)}}
         moves = [
             {"type": "pointerMove", "x": 0, "y": 0, "origin": element},
@@ -133,8 +133,12 @@ class FirefoxPage:
 
     def _find(self, selector: str) -> str:
         function = (
-            "(selector) => { const found = document.querySelector(selector);"
-            " found.scrollIntoView({block: 'nearest'}); return found; }"
+            "async (selector) => { const found = document.querySelector(selector);"
+            " const place = () => JSON.stringify(found.getBoundingClientRect());"
+            " const drawn = () => new Promise((done) => setTimeout(done, 100));"
+            " found.scrollIntoView({block: 'nearest', behavior: 'instant'});"
+            " for (let last = ''; last !== place();) { last = place(); await drawn(); }"
+            " return found; }"
         )
         return self._call(function, {"type": "string", "value": selector})["sharedId"]
 

@@ -55,10 +55,10 @@ def test_portraits_and_panic(studio, shot):
     studio.see(lambda now: difference(now, before) > DIFFERENT)
     portrait = studio.picture()
     studio.page.click("#panic")
-    studio.see(lambda now: difference(now, portrait) > DIFFERENT)
+    card = studio.see(lambda now: difference(now, portrait) > DIFFERENT)
     shot(studio.page, "firefox-panic")
     studio.page.click("#panic")
-    studio.see(lambda now: difference(now, portrait) < DIFFERENT)
+    studio.see(lambda now: difference(now, card) > DIFFERENT)
 
 
 def test_a_recording_is_a_film(studio, firefox):
